@@ -1,0 +1,78 @@
+"""Find out in a pull request why a text classifier collapsed, or is mislabelled.
+
+The public API. Names are imported when they are first used (PEP 562): pytest imports this package
+on every run of every project that has the plugin installed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_MODULES = {
+    "assertions": (
+        "InconclusiveWarning",
+        "assert_beats_majority",
+        "assert_classes_balanced",
+        "assert_decoding_consistent",
+        "assert_deterministic",
+        "assert_inputs_distinct",
+        "assert_label_mapping_consistent",
+        "assert_labels_not_swapped",
+        "assert_labels_valid",
+        "assert_logits_valid",
+        "assert_not_collapsed",
+        "assert_not_far_below_reference",
+        "assert_reload_equal",
+        "assert_training_progressed",
+        "assert_truncation_harmless",
+    ),
+    "diagnosis": ("diagnose",),
+    "evidence": ("Evidence",),
+    "findings": ("Cause", "Diagnosis", "Finding", "Verdict"),
+    "pipeline": ("Pipeline",),
+    "suite": ("check_pipeline", "parametrize_with_checks"),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+if TYPE_CHECKING:
+    from .assertions import InconclusiveWarning as InconclusiveWarning
+    from .assertions import assert_beats_majority as assert_beats_majority
+    from .assertions import assert_classes_balanced as assert_classes_balanced
+    from .assertions import assert_decoding_consistent as assert_decoding_consistent
+    from .assertions import assert_deterministic as assert_deterministic
+    from .assertions import assert_inputs_distinct as assert_inputs_distinct
+    from .assertions import assert_label_mapping_consistent as assert_label_mapping_consistent
+    from .assertions import assert_labels_not_swapped as assert_labels_not_swapped
+    from .assertions import assert_labels_valid as assert_labels_valid
+    from .assertions import assert_logits_valid as assert_logits_valid
+    from .assertions import assert_not_collapsed as assert_not_collapsed
+    from .assertions import assert_not_far_below_reference as assert_not_far_below_reference
+    from .assertions import assert_reload_equal as assert_reload_equal
+    from .assertions import assert_training_progressed as assert_training_progressed
+    from .assertions import assert_truncation_harmless as assert_truncation_harmless
+    from .diagnosis import diagnose as diagnose
+    from .evidence import Evidence as Evidence
+    from .findings import Cause as Cause
+    from .findings import Diagnosis as Diagnosis
+    from .findings import Finding as Finding
+    from .findings import Verdict as Verdict
+    from .pipeline import Pipeline as Pipeline
+    from .suite import check_pipeline as check_pipeline
+    from .suite import parametrize_with_checks as parametrize_with_checks
+
+__all__ = sorted(_HOME)  # type: ignore[assignment]  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -1,0 +1,486 @@
+"""Assertions for a team's own tests: arrays in, a check, ``AssertionError`` with the message.
+
+Each ``assert_X`` runs the check ``X``. An inconclusive finding is a warning of the class
+:class:`InconclusiveWarning`; with ``strict=True`` it is a failure. Bad input is a ``ValueError``
+or ``TypeError``, never an ``AssertionError``.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .checks import ALPHA, all_checks
+from .evidence import Evidence, label_names_of
+from .findings import Finding, Verdict
+
+__all__ = [
+    "InconclusiveWarning",
+    "assert_beats_majority",
+    "assert_classes_balanced",
+    "assert_decoding_consistent",
+    "assert_deterministic",
+    "assert_inputs_distinct",
+    "assert_label_mapping_consistent",
+    "assert_labels_not_swapped",
+    "assert_labels_valid",
+    "assert_logits_valid",
+    "assert_not_collapsed",
+    "assert_not_far_below_reference",
+    "assert_reload_equal",
+    "assert_training_progressed",
+    "assert_truncation_harmless",
+]
+
+
+class InconclusiveWarning(UserWarning):
+    """A check could not tell, for want of data; the message says how much would do."""
+
+
+InconclusiveWarning.__module__ = "pytest_bertcheck"
+
+
+def assert_classes_balanced(
+    y_train: Any,
+    *,
+    label_names: Any = None,
+    max_imbalance_ratio: float = 10.0,
+    alpha: float = ALPHA,
+    strict: bool = False,
+) -> None:
+    """Assert that no training class outnumbers another by more than ``max_imbalance_ratio``.
+
+    Parameters
+    ----------
+    y_train : (m,) int
+        Training label ids.
+    label_names : (C,) str, optional
+        Names by id; needed to see that a class is missing altogether.
+
+    Raises
+    ------
+    AssertionError
+        If the imbalance is significant at ``alpha``.
+
+    Examples
+    --------
+    >>> assert_classes_balanced([0, 1, 1, 0, 1], label_names=["ham", "spam"])
+    """
+    evidence = Evidence(y_train=y_train, dataset_label_names=label_names)
+    _judge("classes_balanced", evidence, alpha, strict, max_imbalance_ratio=max_imbalance_ratio)
+
+
+def assert_labels_valid(
+    labels: Any, *, num_labels: int | None = None, label_names: Any = None, strict: bool = False
+) -> None:
+    """Assert that all label ids lie in ``0..C-1``.
+
+    Parameters
+    ----------
+    labels : (n,) int
+        Label ids.
+    num_labels, label_names
+        C, or the names by id; with neither, only negative ids are found.
+
+    Examples
+    --------
+    >>> assert_labels_valid([0, 2, 1], num_labels=3)
+    """
+    if label_names is None and num_labels is not None:
+        label_names = [str(label) for label in range(num_labels)]
+    evidence = Evidence(y_true=labels, dataset_label_names=label_names)
+    _judge("labels_valid", evidence, ALPHA, strict)
+
+
+def assert_label_mapping_consistent(
+    model: Any, *, dataset_labels: Any = None, label2id: Any = None, strict: bool = False
+) -> None:
+    """Assert that the model and the data set give the same names to the same ids.
+
+    Parameters
+    ----------
+    model
+        A transformers config, or whatever has one (a model); or names by id, ``id2label`` with
+        ``int`` or ``str`` keys, ``label2id``, or a fitted scikit-learn encoder.
+    dataset_labels
+        The data set's side, in any of those forms.
+    label2id
+        The model's ``label2id``, if it is to be compared with ``id2label``; a config's own is read.
+
+    Examples
+    --------
+    >>> assert_label_mapping_consistent({0: "ham", 1: "spam"}, dataset_labels=["ham", "spam"])
+    """
+    config = getattr(model, "config", model)
+    id2label = getattr(config, "id2label", None)
+    if id2label is not None:
+        label2id = getattr(config, "label2id", None) if label2id is None else label2id
+        model = id2label
+    evidence = Evidence(
+        label_names=model,
+        label2id_names=label2id,
+        dataset_label_names=dataset_labels,
+    )
+    _judge("label_mapping_consistent", evidence, ALPHA, strict)
+
+
+def assert_labels_not_swapped(
+    outputs: Any,
+    *,
+    y_true: Any,
+    label_names: Any = None,
+    alpha: float = ALPHA,
+    strict: bool = False,
+) -> None:
+    """Assert that no exchange of labels explains the answers better than the data set's order.
+
+    Parameters
+    ----------
+    outputs : (n, C) float or (n,) int
+        Logits, a framework's output object, or label ids.
+    y_true : (n,) int
+        True label ids.
+
+    Examples
+    --------
+    >>> assert_labels_not_swapped([0, 1, 2, 1], y_true=[0, 1, 2, 2])
+    """
+    evidence = Evidence(y_true=y_true, dataset_label_names=label_names, **_either(outputs))
+    _judge("labels_not_swapped", evidence, alpha, strict)
+
+
+def assert_logits_valid(
+    logits: Any,
+    *,
+    label_names: Any = None,
+    allow_probabilities: bool = False,
+    strict: bool = False,
+) -> None:
+    """Assert that raw outputs are finite, (n, C), no probabilities yet, and vary with the input.
+
+    Parameters
+    ----------
+    logits : (n, C) float
+        What the model returned.
+    label_names : (C,) str, optional
+        Names by id, to check the width.
+    allow_probabilities
+        Accept outputs that went through a softmax.
+
+    Examples
+    --------
+    >>> assert_logits_valid([[2.1, -0.3], [-1.2, 0.9]])
+    """
+    evidence = Evidence(logits=logits, dataset_label_names=label_names)
+    _judge("logits_valid", evidence, ALPHA, strict, allow_probabilities=allow_probabilities)
+
+
+def assert_not_collapsed(
+    outputs: Any,
+    *,
+    y_true: Any = None,
+    label_names: Any = None,
+    max_share: float = 0.95,
+    max_share_of_others: float = 0.8,
+    alpha: float = ALPHA,
+    strict: bool = False,
+) -> None:
+    """Assert that the model does not answer everything with one label.
+
+    Parameters
+    ----------
+    outputs : (n, C) float or (n,) int
+        Logits, a framework's output object, or label ids.
+    y_true : (n,) int, optional
+        True label ids; with them the test conditions on the true balance, and needs far fewer
+        examples.
+    max_share
+        Without ``y_true``: the largest share of one answer in a healthy model.
+    max_share_of_others
+        With ``y_true``: the largest share of the examples of other labels that a healthy model
+        answers with the most predicted one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> assert_not_collapsed(np.eye(3)[[0, 1, 2] * 20], y_true=[0, 1, 2] * 20)
+    """
+    evidence = Evidence(y_true=y_true, dataset_label_names=label_names, **_either(outputs))
+    limits = {"max_share": max_share, "max_share_of_others": max_share_of_others}
+    _judge("not_collapsed", evidence, alpha, strict, **limits)
+
+
+def assert_beats_majority(
+    outputs: Any,
+    *,
+    y_true: Any,
+    label_names: Any = None,
+    alpha: float = ALPHA,
+    strict: bool = False,
+) -> None:
+    """Assert that the answers are not worse than chance; at chance is inconclusive.
+
+    Examples
+    --------
+    >>> assert_beats_majority([0, 1, 1, 0] * 10, y_true=[0, 1, 1, 1] * 10)
+    """
+    evidence = Evidence(y_true=y_true, dataset_label_names=label_names, **_either(outputs))
+    _judge("beats_majority", evidence, alpha, strict)
+
+
+def assert_not_far_below_reference(
+    outputs: Any,
+    *,
+    y_true: Any,
+    reference_y_pred: Any,
+    min_share_of_skill: float = 0.75,
+    label_names: Any = None,
+    alpha: float = ALPHA,
+    strict: bool = False,
+) -> None:
+    """Assert that the model keeps at least ``min_share_of_skill`` of a plain reference's skill.
+
+    Examples
+    --------
+    >>> y = [0, 1] * 20
+    >>> assert_not_far_below_reference(y, y_true=y, reference_y_pred=y)
+    """
+    evidence = Evidence(
+        y_true=y_true,
+        reference_y_pred=reference_y_pred,
+        dataset_label_names=label_names,
+        **_either(outputs),
+    )
+    limits = {"min_share_of_skill": min_share_of_skill}
+    _judge("not_far_below_reference", evidence, alpha, strict, **limits)
+
+
+def assert_truncation_harmless(
+    token_counts: Any,
+    kept_token_counts: Any,
+    *,
+    max_length: int | None = None,
+    y_true: Any = None,
+    logits: Any = None,
+    tail_logits: Any = None,
+    reference_y_pred: Any = None,
+    kept_reference_y_pred: Any = None,
+    alpha: float = ALPHA,
+    strict: bool = False,
+) -> None:
+    """Assert that what decides the label survives truncation.
+
+    Parameters
+    ----------
+    token_counts, kept_token_counts : (n,) int
+        Tokens before and after truncation.
+    y_true, logits, tail_logits
+        Labels, outputs, and outputs from the last ``max_length`` tokens of the first r texts.
+    reference_y_pred, kept_reference_y_pred
+        A reference model on the whole texts and on what is kept of them.
+
+    Examples
+    --------
+    >>> assert_truncation_harmless([12, 30, 25], [12, 30, 25])
+    """
+    evidence = Evidence(
+        token_counts=token_counts,
+        kept_token_counts=kept_token_counts,
+        max_length=max_length,
+        y_true=y_true,
+        logits=logits,
+        tail_logits=tail_logits,
+        reference_y_pred=reference_y_pred,
+        kept_reference_y_pred=kept_reference_y_pred,
+    )
+    _judge("truncation_harmless", evidence, alpha, strict)
+
+
+def assert_inputs_distinct(
+    input_ids: Any, *, attention_mask: Any = None, strict: bool = False
+) -> None:
+    """Assert that different texts reach the model as different inputs.
+
+    Parameters
+    ----------
+    input_ids, attention_mask : (n, L) int
+        The encoded texts.
+
+    Examples
+    --------
+    >>> assert_inputs_distinct([[101, 2003, 102], [101, 2054, 102]])
+    """
+    evidence = Evidence(input_ids=input_ids, attention_mask=attention_mask)
+    _judge("inputs_distinct", evidence, ALPHA, strict)
+
+
+def assert_training_progressed(
+    history: Any,
+    *,
+    num_labels: int | None = None,
+    y_train: Any = None,
+    min_progress: float | None = None,
+    strict: bool = False,
+) -> None:
+    """Assert that training brought the loss below what knowing nothing costs.
+
+    Parameters
+    ----------
+    history
+        A Keras ``History``, a transformers ``Trainer.state.log_history``, or a mapping with
+        ``loss``, ``val_loss``, ``val_accuracy``, ``learning_rate``.
+    num_labels
+        C, for the chance loss ln C.
+    y_train : (m,) int, optional
+        Training label ids, for the entropy of the class prior.
+    min_progress
+        Share of the cost of knowing nothing that training must have taken off.
+
+    Examples
+    --------
+    >>> assert_training_progressed({"loss": [0.69, 0.4, 0.2]}, num_labels=2)
+    """
+    names = None if num_labels is None else [str(label) for label in range(num_labels)]
+    evidence = Evidence(y_train=y_train, dataset_label_names=names, **history_fields(history))
+    limits = {} if min_progress is None else {"min_progress": min_progress}
+    _judge("training_progressed", evidence, ALPHA, strict, **limits)
+
+
+def assert_decoding_consistent(
+    y_pred: Any,
+    logits: Any,
+    *,
+    y_true: Any = None,
+    label_names: Any = None,
+    alpha: float = ALPHA,
+    strict: bool = False,
+) -> None:
+    """Assert that the answers are the argmax of the outputs, or name the mistake that was made.
+
+    Parameters
+    ----------
+    y_pred : (n,) int
+        What the pipeline's decoding made of the outputs.
+    logits : (n, C) float
+        The outputs.
+
+    Examples
+    --------
+    >>> assert_decoding_consistent([1, 0], [[0.2, 1.4], [0.9, -0.5]])
+    """
+    evidence = Evidence(
+        y_true=y_true, y_pred=y_pred, logits=logits, dataset_label_names=label_names
+    )
+    _judge("decoding_consistent", evidence, alpha, strict)
+
+
+def assert_deterministic(logits: Any, repeated_logits: Any, *, strict: bool = False) -> None:
+    """Assert that an identical second call returned the same outputs, both (n, C) float.
+
+    Examples
+    --------
+    >>> assert_deterministic([[0.2, 1.4]], [[0.2, 1.4]])
+    """
+    evidence = Evidence(logits=logits, repeated_logits=repeated_logits)
+    _judge("deterministic", evidence, ALPHA, strict)
+
+
+def assert_reload_equal(
+    logits: Any, reloaded_logits: Any, *, unloaded_weights: Any = None, strict: bool = False
+) -> None:
+    """Assert that the model loaded again returns the same outputs, both (n, C) float.
+
+    Examples
+    --------
+    >>> assert_reload_equal([[0.2, 1.4]], [[0.2, 1.4]], unloaded_weights=[])
+    """
+    evidence = Evidence(
+        logits=logits, reloaded_logits=reloaded_logits, unloaded_weights=unloaded_weights
+    )
+    _judge("reload_equal", evidence, ALPHA, strict)
+
+
+def history_fields(history: Any) -> dict[str, Any]:
+    """Return the evidence fields that a training history holds.
+
+    Raises
+    ------
+    TypeError
+        If it is no Keras ``History``, no ``log_history`` and no mapping of series.
+    ValueError
+        If it holds no series that is known.
+    """
+    history = getattr(history, "history", history)
+    if isinstance(history, Sequence) and not isinstance(history, str):
+        history = _series_of_log(history)
+    if not isinstance(history, Mapping):
+        raise TypeError(
+            "history: expected a Keras History, Trainer.state.log_history or a mapping of series, "
+            f"got {type(history).__name__}"
+        )
+    fields: dict[str, Any] = {}
+    for name, others in _SERIES.items():
+        series = next((history[key] for key in (name, *others) if key in history), None)
+        if series is not None:
+            fields[name] = series
+    if not fields:
+        raise ValueError(
+            f"history: expected one of the series {list(_SERIES)}, got {sorted(map(str, history))}"
+        )
+    return fields
+
+
+_SERIES: dict[str, tuple[str, ...]] = {
+    # evidence field: what Keras and the transformers Trainer call it
+    "loss": (),
+    "val_loss": ("eval_loss",),
+    "val_accuracy": ("val_sparse_categorical_accuracy", "val_acc", "eval_accuracy"),
+    "grad_norm": (),
+    "learning_rate": ("lr",),
+}
+
+
+def _series_of_log(log: Sequence[Any]) -> dict[str, list[float]]:
+    series: dict[str, list[float]] = {}
+    for entry in log:
+        if not isinstance(entry, Mapping):
+            raise TypeError(
+                f"history: expected entries like {{'loss': 0.4, 'step': 10}}, got {entry!r:.60}"
+            )
+        for key, value in entry.items():
+            if isinstance(value, (int, float, np.number)):
+                series.setdefault(str(key), []).append(float(value))
+    return series
+
+
+def _either(outputs: Any) -> dict[str, Any]:
+    """Return the outputs as ``logits``, or as ``y_pred`` if they are one label id each."""
+    shape = getattr(getattr(outputs, "logits", outputs), "shape", None)
+    rank = len(shape) if shape is not None else _rank(outputs)
+    return {"y_pred": outputs} if rank == 1 else {"logits": outputs}
+
+
+def _rank(outputs: Any) -> int:
+    if isinstance(outputs, (list, tuple)) and outputs:
+        return 1 + (len(getattr(outputs[0], "shape", ())) or _rank(outputs[0]))
+    return int(np.ndim(outputs)) if np.isscalar(outputs) else 1
+
+
+def _judge(
+    name: str, evidence: Evidence, alpha: float, strict: bool, **options: Any
+) -> None:
+    """Run one check; raise if it failed, warn if it could not tell."""
+    __tracebackhide__ = True
+    check = next(item for item in all_checks() if item.name == name)
+    finding: Finding = check(evidence, alpha=alpha, **options)
+    if finding.verdict is Verdict.FAILED:
+        raise AssertionError(str(finding))
+    if finding.verdict is Verdict.SKIPPED:
+        raise ValueError(f"assert_{name}: expected {', '.join(finding.needs)}, got none")
+    if finding.verdict is Verdict.INCONCLUSIVE:
+        if strict:
+            raise AssertionError(f"{finding}\n(inconclusive is a failure under strict=True)")
+        warnings.warn(finding.summary, InconclusiveWarning, stacklevel=3)

@@ -1,0 +1,373 @@
+"""Checks of how outputs are turned into labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import statistics
+from ..evidence import Evidence
+from ..findings import Finding, Verdict
+from ..messages import count, probability, safe, share
+from . import ALPHA, check
+
+__all__ = ["Mistake", "decoding_consistent", "known_mistakes"]
+
+Array = npt.NDArray[Any]
+
+ARGMAX_LINE = "y_pred = outputs.logits.argmax(axis=-1)  # one label per row, shape (n,)"
+MOST_BATCH_SIZES = 64
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A known way to decode wrongly, and what it gives for these outputs."""
+
+    causes: tuple[str, ...]
+    description: str
+    answers: Callable[[], Array | None]
+
+
+@check(
+    stage="decoding",
+    needs=["logits", "y_pred"],
+    causes=[
+        "argmax-wrong-axis",
+        "wrong-tensor-decoded",
+        "threshold-on-logits",
+        "argmin-decoded",
+        "label-mapping-swapped",
+        "labels-misaligned",
+        "label-out-of-range",
+        "loss-misconfigured",
+    ],
+)
+def decoding_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
+    """Are the pipeline's answers the argmax of its outputs, and if not, which mistake was made?
+
+    A fact rather than a test where the number of answers is not the number of examples or an id
+    cannot be a label, and where a known mistake gives every single answer. Where ``y_pred``
+    differs from the argmax and ``y_true`` is known, the check fails only if the difference costs
+    accuracy: null hypothesis, of the rows on which exactly one of the two is right, ``y_pred`` is
+    right on at least half (exact McNemar). A tuned threshold or a mapping between two label
+    orders that helps is a decision, not a mistake.
+    """
+    logits, y_pred = evidence.logits, evidence.y_pred
+    num_labels = evidence.num_labels or logits.shape[1]
+    plain = evidence.argmax
+    rows = len(logits)
+    if len(y_pred) == rows and bool((y_pred == plain).all()) and logits.shape[1] > 1:
+        return Finding(
+            Verdict.PASSED,
+            f"all {rows} answers are the argmax of their outputs",
+            statistics={"differing": 0},
+            signs={"decoding-differs": False},
+        )
+    one_each = len(y_pred) == rows
+    differing = _differing(logits, y_pred, plain) if one_each else rows
+    outside = int(np.count_nonzero((y_pred < 0) | (y_pred >= num_labels)))
+    stats: dict[str, Any] = {"answers": len(y_pred), "examples": rows, "differing": differing}
+    if not differing and not outside:
+        kind = "equals the argmax" if logits.shape[1] > 1 else "is the output cut at one half"
+        return Finding(
+            Verdict.PASSED,
+            f"every one of {rows} answers {kind}",
+            statistics=stats,
+            signs={"decoding-differs": False},
+        )
+    summary = (
+        f"decoding inconsistent: {count(len(y_pred), 'answer')} for {count(rows, 'example')}"
+        if not one_each
+        else f"decoding inconsistent: {outside}/{rows} answers are no label id 0..{num_labels - 1}"
+        if outside
+        else f"decoding inconsistent: {differing}/{rows} answers are not the argmax"
+    )
+    p_value = None
+    if one_each and not outside and evidence.y_true is not None:
+        plain_right = plain == evidence.y_true
+        right = y_pred == evidence.y_true
+        p_value = statistics.paired_worse(
+            int((plain_right & ~right).sum()), int((right & ~plain_right).sum())
+        )
+        stats |= {"accuracy": float(right.mean()), "argmax_accuracy": float(plain_right.mean())}
+        if p_value > alpha:
+            cost = int(plain_right.sum()) - int(right.sum())
+            at_what_cost = f"cost {cost}" if cost > 0 else f"gain {-cost}"
+            return Finding(
+                Verdict.PASSED,
+                f"{differing}/{rows} answers are not the argmax; they {at_what_cost} right answers",
+                statistics=stats,
+                p_value=p_value,
+                signs={"decoding-differs": True, "decoding-costs": False},
+            )
+        summary += (
+            f"; {share(int(right.sum()), rows)} right, argmax {share(int(plain_right.sum()), rows)}"
+        )
+    elif one_each and not outside and _is_a_threshold(logits, y_pred):
+        return Finding(
+            Verdict.PASSED,
+            f"{differing}/{rows} answers follow another threshold than one half",
+            statistics=stats,
+            signs={"decoding-differs": True},
+        )
+    explained = [m for m in known_mistakes(evidence) if _gives(m, y_pred)]
+    causes = tuple(dict.fromkeys(code for mistake in explained for code in mistake.causes))
+    certain = bool(explained) and not any("perhaps" in m.description for m in explained[:1])
+    stats["explained_by"] = [mistake.description for mistake in explained]
+    if not causes:
+        causes = ("wrong-tensor-decoded", "labels-misaligned")
+    signs = {"decoding-differs": True, "decoding-costs": True}
+    signs["decoding-explained"] = certain
+    return Finding(
+        Verdict.FAILED,
+        summary if p_value is None else f"{summary}, {probability(p_value)}",
+        statistics=stats,
+        p_value=None if certain else p_value,
+        causes=causes,
+        certain=certain,
+        fix=_fix(causes[0], explained),
+        signs=signs,
+        table=_answer_table(evidence) if one_each else (),
+    )
+
+
+def _differing(logits: Array, y_pred: Array, plain: Array) -> int:
+    """Count answers that are not a largest output of their row; a tie may go either way."""
+    rows = np.flatnonzero(y_pred != plain)
+    valid = rows[(y_pred[rows] >= 0) & (y_pred[rows] < logits.shape[1])]
+    if logits.shape[1] == 1:
+        return len(rows)
+    ties = int((logits[valid, y_pred[valid]] == logits[valid].max(axis=1)).sum())
+    return len(rows) - ties
+
+
+def _is_a_threshold(logits: Array, y_pred: Array) -> bool:
+    """Whether two-label answers are the margin cut at some level, as a tuned threshold gives."""
+    if logits.shape[1] > 2 or not np.isin(y_pred, (0, 1)).all():
+        return False
+    margin = logits[:, -1] - (logits[:, 0] if logits.shape[1] == 2 else 0)
+    yes, no = margin[y_pred == 1], margin[y_pred == 0]
+    return bool(len(yes) and len(no) and yes.min() >= no.max())
+
+
+def _gives(mistake: Mistake, y_pred: Array) -> bool:
+    answers = mistake.answers()
+    return answers is not None and np.array_equal(answers, y_pred)
+
+
+def _fix(cause: str, explained: list[Mistake]) -> str:
+    seen = f"\n# seen: {explained[0].description}" if explained else ""
+    if cause == "label-mapping-swapped":
+        return "map names through the data set's own order, not the model's" + seen
+    if cause == "labels-misaligned":
+        return "predict without shuffling: shuffle=False, and keep y_true beside the texts" + seen
+    if cause == "label-out-of-range":
+        return "use the same first id, 0, when encoding and decoding" + seen
+    return ARGMAX_LINE + seen
+
+
+def _answer_table(evidence: Evidence) -> tuple[tuple[str, ...], ...]:
+    plain, y_pred, names = evidence.argmax, evidence.y_pred, evidence.names
+    pairs, times = np.unique(
+        np.stack([plain, y_pred], axis=1)[plain != y_pred], axis=0, return_counts=True
+    )
+    order = np.argsort(-times, kind="stable")
+
+    def name(label: int) -> str:
+        return names[label] if 0 <= label < len(names) else str(label)
+
+    return (
+        ("argmax", "reported", "times"),
+        *((name(int(pairs[i][0])), name(int(pairs[i][1])), f"{times[i]:,}") for i in order),
+    )
+
+
+def known_mistakes(evidence: Evidence) -> Iterator[Mistake]:
+    """Yield the ways in which teams decode wrongly, certain ones first.
+
+    A mistake whose description says 'perhaps' fits the answers without proving itself.
+    """
+    logits, y_pred = evidence.logits, evidence.y_pred
+    rows, width = logits.shape
+    num_labels = evidence.num_labels or width
+    plain = evidence.argmax
+    if width == 1:
+        yield Mistake(
+            ("threshold-on-logits", "loss-misconfigured", "wrong-tensor-decoded"),
+            "argmax of a single column, which is always 0",
+            lambda: np.zeros(rows, dtype=np.int64),
+        )
+        yield Mistake(
+            ("threshold-on-logits", "loss-misconfigured"),
+            "a single raw output cut at 0.5, or a probability cut at 0",
+            lambda: (logits[:, 0] > 0.5 * (not evidence.outputs_are_probabilities)).astype(int),
+        )
+        yield Mistake(
+            ("threshold-on-logits", "loss-misconfigured"),
+            "a single output cast to int",
+            lambda: logits[:, 0].astype(np.int64),
+        )
+        return
+    yield Mistake(
+        ("argmin-decoded",), "argmin instead of argmax", lambda: logits.argmin(axis=1)
+    )
+    yield Mistake(
+        ("argmax-wrong-axis",),
+        "argmax over the examples (axis=0)",
+        lambda: logits.argmax(axis=0),
+    )
+    for size in _batch_sizes(len(y_pred), rows, width, evidence.batch_size):
+        yield Mistake(
+            ("argmax-wrong-axis",),
+            f"argmax over the examples (axis=0) of batches of {size}",
+            lambda size=size: np.concatenate(  # type: ignore[misc]
+                [logits[start : start + size].argmax(axis=0) for start in range(0, rows, size)]
+            ),
+        )
+    if y_pred.min() == y_pred.max():
+        yield Mistake(
+            ("argmax-wrong-axis",),
+            "argmax of the flattened outputs (no axis)",
+            lambda: np.full(len(y_pred), logits.argmax()),
+        )
+        yield Mistake(
+            ("argmax-wrong-axis", "threshold-on-logits"),
+            "argmax of the first row only, for all",
+            lambda: np.full(len(y_pred), plain[0]),
+        )
+        yield Mistake(
+            ("threshold-on-logits", "argmax-wrong-axis"),
+            "probabilities cast to int, which are all 0",
+            lambda: np.zeros(rows, dtype=np.int64),
+        )
+    yield from _thresholds(evidence)
+    yield from _rows_moved(plain, y_pred)
+    outside = (y_pred < 0) | (y_pred >= num_labels)
+    mapping = _mapping(plain, y_pred, width)
+    if mapping is not None:
+        seen = ", ".join(f"{a}->{b}" for a, b in list(mapping.items())[:6] if a != b)
+        shift = {b - a for a, b in mapping.items()}
+        if outside.any():
+            if len(shift) == 1:
+                yield Mistake(
+                    ("label-out-of-range",),
+                    f"the argmax plus {shift.pop()}",
+                    lambda: y_pred,
+                )
+        else:
+            yield Mistake(
+                ("label-mapping-swapped",),
+                f"the argmax renamed by a fixed permutation, {safe(seen, 60)}",
+                lambda: y_pred,
+            )
+    elif outside.any() and len(y_pred) == rows:
+        yield Mistake(
+            ("wrong-tensor-decoded",),
+            f"ids up to {int(y_pred.max())} come from a wider tensor than {width} labels",
+            lambda: y_pred,
+        )
+
+
+def _thresholds(evidence: Evidence) -> Iterator[Mistake]:
+    logits, probabilities = evidence.logits, evidence.probabilities
+    if probabilities is None:
+        return
+    yield Mistake(
+        ("threshold-on-logits",),
+        "argmax of rounded probabilities",
+        lambda: probabilities.round().argmax(axis=1),
+    )
+    if logits.shape[1] != 2:
+        return
+    for column in (1, 0):
+        for what, values in (
+            ("raw output", logits[:, column]),
+            ("sigmoid of the output", 1 / (1 + np.exp(-logits[:, column].astype(np.float64)))),
+        ):
+            codes = ("threshold-on-logits",)
+            if column == 0:
+                codes += ("argmin-decoded", "label-mapping-swapped")
+            yield Mistake(
+                codes,
+                f"{what} of column {column} cut at 0.5",
+                lambda values=values: (values > 0.5).astype(np.int64),  # type: ignore[misc]
+            )
+
+
+def _rows_moved(plain: Array, y_pred: Array) -> Iterator[Mistake]:
+    """Yield the ways in which right answers land on other rows."""
+    rows = len(plain)
+    if len(y_pred) != rows or y_pred.min() == y_pred.max():
+        return
+    yield Mistake(("labels-misaligned",), "answers in reverse order", lambda: plain[::-1])
+    for shift in _shifts(plain, y_pred):
+        yield Mistake(
+            ("labels-misaligned",),
+            f"answers shifted by {count(shift, 'row')}",
+            lambda shift=shift: np.roll(plain, shift),  # type: ignore[misc]
+        )
+    for size in (8, 16, 32, 64, 128, 256):
+        if size >= rows:
+            break
+        for which, start in (("first", 0), ("last", (rows - 1) // size * size)):
+            yield Mistake(
+                ("labels-misaligned",),
+                f"answers of the {which} batch of {size} repeated",
+                lambda size=size, start=start: np.resize(  # type: ignore[misc]
+                    plain[start : start + size], rows
+                ),
+            )
+    if np.array_equal(np.bincount(plain), np.bincount(y_pred[y_pred >= 0])):
+        yield Mistake(
+            ("labels-misaligned",),
+            "perhaps the same answers in another order: the counts are equal",
+            lambda: y_pred,
+        )
+
+
+def _shifts(plain: Array, y_pred: Array) -> list[int]:
+    """Return shifts that give ``y_pred``; only those that fit its first rows are tried in full."""
+    rows = len(plain)
+    head = min(rows, 64)
+    doubled = np.concatenate([plain, plain[:head]])
+    windows = np.lib.stride_tricks.sliding_window_view(doubled, head)[:rows]
+    starts = np.flatnonzero((windows[:, :8] == y_pred[: min(8, head)]).all(axis=1))
+    starts = starts[(windows[starts] == y_pred[:head]).all(axis=1)] if len(starts) else starts
+    return [int(-start % rows) for start in starts[:MOST_BATCH_SIZES] if start]
+
+
+def _batch_sizes(answers: int, rows: int, width: int, stated: int | None) -> list[int]:
+    """Return the batch sizes for which argmax over each batch's examples gives so many answers."""
+    if answers % width:
+        return []
+    batches = answers // width
+    if batches < 2:
+        return []
+    sizes = range(-(-rows // batches), -(-rows // (batches - 1)))
+    fitting = [size for size in sizes if -(-rows // size) == batches]
+    return ([stated] if stated in fitting else fitting)[:MOST_BATCH_SIZES]
+
+
+def _mapping(plain: Array, y_pred: Array, width: int) -> dict[int, int] | None:
+    """Return the one-to-one mapping from argmax to answer, if there is one on enough rows.
+
+    With C labels a wrong answer meets a fixed permutation by chance once in C, so that the rows
+    that test it (all but the first of each label) must make it as good as impossible.
+    """
+    if len(plain) != len(y_pred):
+        return None
+    first: dict[int, int] = {}
+    for label in np.unique(plain):
+        answers = np.unique(y_pred[plain == label])
+        if len(answers) > 1:
+            return None
+        first[int(label)] = int(answers[0])
+    distinct = len(set(first.values())) == len(first)
+    tested = len(plain) - len(first)
+    if not distinct or len(first) < 2 or tested * np.log(max(width, 2)) < np.log(1e6):
+        return None
+    return first if any(a != b for a, b in first.items()) else None

@@ -1,0 +1,302 @@
+"""Checks of the mapping between label ids and label names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from math import exp, lgamma, log
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+
+from .. import statistics
+from ..evidence import Evidence
+from ..findings import Finding, Verdict
+from ..messages import count, probability, safe, share
+from . import ALPHA, check
+
+__all__ = ["label_mapping_consistent", "labels_not_swapped"]
+
+PLACEHOLDER = re.compile(r"(label_?)?\d*", re.IGNORECASE)
+"""What transformers names labels that nobody named: LABEL_0, LABEL_1."""
+
+
+@check(
+    stage="labels",
+    needs=["label_names"],
+    causes=["label-mapping-swapped", "label-names-missing"],
+)
+def label_mapping_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
+    """Do the model and the data set give the same names to the same ids?
+
+    Facts rather than tests: ``id2label`` and ``label2id`` contradict each other; a name is missing
+    or given twice; the number of names is not the number of outputs; the data set has the same
+    names in another order. Names are compared without regard to case and outer blanks. Where the
+    two sides share no name at all, nothing can be said.
+
+    Source: huggingface/transformers#13298, #3093, TextAttack#684.
+    """
+    model = [str(name) for name in evidence.label_names]
+    dataset = _names_or_none(evidence.dataset_label_names)
+    inverse = _names_or_none(evidence.label2id_names)
+    width = None if evidence.logits is None else int(evidence.logits.shape[1])
+    placeholders = sum(bool(PLACEHOLDER.fullmatch(name)) for name in model)
+    stats: dict[str, Any] = {"label_names": model, "dataset_label_names": dataset}
+    signs = {"names-placeholders": placeholders > 0}
+
+    def failed(summary: str, fix: str, cause: str = "label-names-missing") -> Finding:
+        signs["names-in-other-order"] = cause == "label-mapping-swapped"
+        return Finding(
+            Verdict.FAILED,
+            f"label mapping inconsistent: {summary}",
+            statistics=stats,
+            causes=(cause,),
+            certain=True,
+            fix=fix,
+            signs=signs,
+            table=_name_table(model, dataset or inverse),
+        )
+
+    wanted = dataset or [name for name in model if name]
+    if inverse is not None and inverse != model:
+        moved = [name for name in model if name in inverse and inverse.index(name) !=
+                 model.index(name)]  # fmt: skip
+        example = f", {safe(moved[0], 20)!r} is {model.index(moved[0])} in one" if moved else ""
+        return failed(
+            f"id2label and label2id contradict each other{example}", _mapping_to_paste(wanted)
+        )
+    if len(set(model)) < len(model):
+        twice = next(name for name in model if model.count(name) > 1)
+        what = "an id has no name" if not twice else f"{safe(twice, 20)!r} names two ids"
+        return failed(what, _mapping_to_paste(wanted))
+    counted = dataset if dataset is not None else None
+    if width is not None and width > 1 and len(model) != width and counted is None:
+        return failed(
+            f"{count(len(model), 'name')} for {count(width, 'output column')}",
+            f"load the model with num_labels={len(model)}, or name all {width} labels",
+        )
+    if dataset is None:
+        if placeholders == len(model):
+            return Finding(
+                Verdict.INCONCLUSIVE,
+                f"label names are placeholders such as {safe(model[0], 20)!r}",
+                statistics=stats,
+                needs=("dataset_label_names",),
+                signs=signs,
+            )
+        return Finding(
+            Verdict.PASSED,
+            f"{count(len(model), 'label name')}, distinct; no data set names to compare with",
+            statistics=stats,
+            signs=signs,
+        )
+    if len(dataset) != len(model):
+        return failed(
+            f"the model names {count(len(model), 'label')}, the data set {len(dataset)}",
+            _mapping_to_paste(dataset),
+        )
+    known = [_plain(name) for name in dataset]
+    own = [_plain(name) for name in model]
+    if own == known:
+        signs["names-in-other-order"] = False
+        return Finding(
+            Verdict.PASSED,
+            f"{count(len(model), 'label name')} in the same order on both sides",
+            statistics=stats,
+            signs=signs,
+        )
+    moved_ids = [i for i, name in enumerate(own) if name in known and known.index(name) != i]
+    if moved_ids:
+        first = moved_ids[0]
+        return failed(
+            f"{len(moved_ids)}/{len(model)} names at other ids: {first} is "
+            f"{safe(model[first], 16)!r} in the model, {safe(dataset[first], 16)!r} in the data",
+            _mapping_to_paste(dataset),
+            "label-mapping-swapped",
+        )
+    if placeholders:
+        return failed(
+            f"{placeholders}/{len(model)} names are placeholders such as {safe(model[0], 16)!r}",
+            _mapping_to_paste(dataset),
+        )
+    return Finding(
+        Verdict.INCONCLUSIVE,
+        f"names differ: {safe(model[0], 20)!r} in the model, {safe(dataset[0], 20)!r} in the data",
+        statistics=stats,
+        fix=_mapping_to_paste(dataset),
+        signs=signs,
+        table=_name_table(model, dataset),
+    )
+
+
+def _names_or_none(names: npt.NDArray[Any] | None) -> list[str] | None:
+    return None if names is None else [str(name) for name in names]
+
+
+def _plain(name: str) -> str:
+    return name.strip().casefold()
+
+
+def _name_table(
+    model: Sequence[str], dataset: Sequence[str] | None
+) -> tuple[tuple[str, ...], ...]:
+    other = dataset or ()
+    length = max(len(model), len(other))
+    rows = (
+        (
+            str(i),
+            model[i] if i < len(model) else "-",
+            other[i] if i < len(other) else "-",
+        )
+        for i in range(length)
+    )
+    return (("id", "model", "data set"), *rows)
+
+
+def _mapping_to_paste(names: Sequence[str]) -> str:
+    shown = ", ".join(f"{i}: {safe(name)!r}" for i, name in enumerate(names[:12]))
+    dots = ", ..." if len(names) > 12 else ""
+    return (
+        f"model.config.id2label = {{{shown}{dots}}}\n"
+        "model.config.label2id = {name: i for i, name in model.config.id2label.items()}"
+    )
+
+
+@check(
+    stage="labels",
+    needs=["y_true", ("y_pred", "logits")],
+    causes=["label-mapping-swapped", "argmin-decoded", "weights-not-loaded"],
+)
+def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
+    """Do the answers mean other labels than the data set's ids say?
+
+    The permutation of the labels that explains the confusion matrix best is found by the
+    Hungarian method and split into its cycles. Null hypothesis for each cycle: no label in it is
+    answered more often with its target than with itself. Test: given the number of examples
+    answered either way, those answered with the target are at most binomial with p = 1/2; exact,
+    times the number of cycles of that length that there are and the number of lengths. A cycle is
+    reported only if, besides, each of its labels goes to its target more often than to itself.
+    A healthy model, whose every label is answered with itself at least as often as with any other
+    one, fails with probability at most ``alpha``.
+
+    With logits, a swap is told from a head that was never loaded: a trained model is as sure of
+    the swapped labels as it was of the right ones.
+
+    Source: Kuhn (1955), Naval Research Logistics Quarterly 2, for the assignment.
+    """
+    confusion = evidence.confusion
+    if confusion is None:
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            "the answers cannot be read as one label id for each example",
+            needs=("y_pred",),
+        )
+    y_true, num_labels = evidence.y_true, len(confusion)
+    if y_true.min() < 0 or y_true.max() >= num_labels:
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"y_true has ids outside 0..{num_labels - 1}: see labels_valid, then look for swaps",
+        )
+    _, targets = linear_sum_assignment(confusion, maximize=True)
+    total, hits = int(confusion.sum()), int(np.trace(confusion))
+    swapped: list[tuple[list[int], float]] = []
+    tried = []
+    for cycle in _cycles(targets):
+        to_target = sum(int(confusion[label, targets[label]]) for label in cycle)
+        to_self = sum(int(confusion[label, label]) for label in cycle)
+        chance = statistics.binomial_at_least(to_target, to_target + to_self, 0.5)
+        p_value = min(1.0, chance * exp(min(_log_cycles(num_labels, len(cycle)), 700)))
+        tried.append(p_value)
+        prefers = all(confusion[label, targets[label]] > confusion[label, label] for label in cycle)
+        if prefers and p_value <= alpha:
+            swapped.append((cycle, p_value))
+    stats: dict[str, Any] = {"accuracy": hits / total, "examples": total}
+    if not swapped:
+        p_value = min(tried, default=1.0)
+        return Finding(
+            Verdict.PASSED,
+            f"labels not swapped: no other order explains the {total} answers better",
+            statistics=stats,
+            p_value=p_value,
+            signs={"permutation-recovered": False},
+        )
+    permutation = np.arange(num_labels)
+    for cycle, _ in swapped:
+        permutation[cycle] = targets[cycle]
+    after = int(confusion[np.arange(num_labels), permutation].sum())
+    p_value = max(p for _, p in swapped)
+    names = evidence.names
+    moved = [label for cycle, _ in swapped for label in cycle]
+    stats |= {
+        "permutation": [int(target) for target in permutation],
+        "accuracy_after": after / total,
+        "moved_labels": [names[label] for label in moved],
+    }
+    signs = {
+        "permutation-recovered": True,
+        "permutation-explains": after >= 0.6 * total,
+        "unsure-of-permutation": _unsure(evidence, permutation, after / total),
+    }
+    first = moved[0]
+    return Finding(
+        Verdict.FAILED,
+        f"labels swapped: {len(moved)} of {num_labels}, {safe(names[first], 14)!r} is answered "
+        f"{safe(names[permutation[first]], 14)!r}; {share(hits, total)} right, unswapped "
+        f"{share(after, total)}, {probability(p_value)}",
+        statistics=stats,
+        p_value=p_value,
+        causes=("label-mapping-swapped", "argmin-decoded", "weights-not-loaded"),
+        fix=_unswap(names, permutation) + "\n# or encode y_true in the order that training used",
+        signs=signs,
+        table=(
+            ("label", "answered with", "times", "with itself"),
+            *(
+                (
+                    names[label],
+                    names[permutation[label]],
+                    f"{confusion[label, permutation[label]]:,}",
+                    f"{confusion[label, label]:,}",
+                )
+                for label in moved
+            ),
+        ),
+    )
+
+
+def _unswap(names: Sequence[str], permutation: npt.NDArray[Any]) -> str:
+    """Return the mapping that gives the answered id the name of the label that it means."""
+    corrected = [names[int(label)] for label in np.argsort(permutation)]
+    return _mapping_to_paste(corrected)
+
+
+def _cycles(targets: npt.NDArray[Any]) -> list[list[int]]:
+    cycles = []
+    seen: set[int] = set()
+    for start in range(len(targets)):
+        cycle = []
+        label = start
+        while label not in seen:
+            seen.add(label)
+            cycle.append(label)
+            label = int(targets[label])
+        if len(cycle) > 1:
+            cycles.append(cycle)
+    return cycles
+
+
+def _log_cycles(num_labels: int, length: int) -> float:
+    """Log of the number of cycles of that length, times the number of lengths tried."""
+    chosen = lgamma(num_labels + 1) - lgamma(num_labels - length + 1)
+    return chosen - log(length) + log(max(num_labels - 1, 1))
+
+
+def _unsure(evidence: Evidence, permutation: npt.NDArray[Any], accuracy: float) -> bool:
+    """Whether the outputs are far less sure than a trained model that is right that often."""
+    probabilities = evidence.probabilities
+    if probabilities is None or probabilities.shape[1] != len(permutation):
+        return False
+    chance = 1 / len(permutation)
+    confidence = float(probabilities.max(axis=1).mean())
+    return confidence - chance < 0.2 * (accuracy - chance)

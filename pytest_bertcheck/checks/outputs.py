@@ -1,0 +1,477 @@
+"""Checks of what a model returns and answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import statistics
+from ..evidence import Evidence
+from ..findings import Finding, Verdict
+from ..messages import count, probability, safe, share
+from . import ALPHA, check
+
+__all__ = [
+    "Collapse",
+    "beats_majority",
+    "collapse_test",
+    "demonstrably_good",
+    "informative",
+    "logits_valid",
+    "not_collapsed",
+    "not_far_below_reference",
+]
+
+COLLAPSE_CAUSES = (
+    "learning-rate-too-high",
+    "class-imbalance",
+    "weights-not-loaded",
+    "inputs-constant",
+    "learning-rate-too-low",
+    "too-few-steps",
+    "weights-not-updated",
+    "loss-misconfigured",
+    "diverged",
+    "vocabulary-mismatch",
+)
+CHANCE_CAUSES = (
+    "labels-shuffled",
+    "labels-misaligned",
+    "weights-not-loaded",
+    "learning-rate-too-low",
+    "too-few-steps",
+    "weights-not-updated",
+    "vocabulary-mismatch",
+    "truncation-loses-signal",
+    "learning-rate-too-high",
+    "loss-misconfigured",
+    "label-mapping-swapped",
+)
+
+FLAT_SPREAD = 1e-3
+"""Spread of row-centred logits under which they are called constant: only NumPy noise is left."""
+
+FAINT_SPREAD = 0.05
+"""Spread under which logits are called faint: what an untrained head produces (CAUSES.md, id 1)."""
+
+FAINT_CONFIDENCE = 0.15
+"""How far the mean top probability rises from 1/C towards 1 in a model that commits to little."""
+
+
+@check(
+    stage="outputs",
+    needs=["logits"],
+    causes=["diverged", "wrong-tensor-decoded", "loss-misconfigured", *COLLAPSE_CAUSES[:4]],
+)
+def logits_valid(
+    evidence: Evidence, *, alpha: float = ALPHA, allow_probabilities: bool = True
+) -> Finding:
+    """Are the raw outputs finite, of the right width, and different for different inputs?
+
+    Facts rather than tests: NaN or infinity, a width that is not the number of labels, rows that
+    are all equal. Outputs that are already probabilities are an error only where raw logits were
+    asked for (``allow_probabilities=False``): a head with a softmax is legitimate.
+    """
+    logits = evidence.logits
+    rows, width = logits.shape
+    names = len(evidence.names)
+    stats: dict[str, Any] = {"rows": rows, "width": width}
+    finite = np.isfinite(logits.sum(dtype=np.float64)) or bool(np.isfinite(logits).all())
+    signs = {"logits-not-finite": not finite}
+    if not finite:
+        bad = int(np.count_nonzero(~np.isfinite(logits).all(axis=1)))
+        return Finding(
+            Verdict.FAILED,
+            f"logits not finite: {bad}/{rows} rows hold NaN or infinity",
+            statistics={**stats, "rows_not_finite": bad},
+            causes=("diverged",),
+            certain=True,
+            fix="lower the learning rate (1e-5 to 5e-5) and clip gradients; "
+            "check label ids and inputs for NaN",
+            signs=signs,
+        )
+    signs["logits-of-wrong-width"] = width != names and width > 1
+    if signs["logits-of-wrong-width"]:
+        return Finding(
+            Verdict.FAILED,
+            f"logits of the wrong width: {width} columns for {count(names, 'label')}",
+            statistics={**stats, "num_labels": names},
+            causes=("wrong-tensor-decoded", "label-names-missing"),
+            fix="pass outputs.logits, not hidden states or a tuple element; "
+            f"or load the model with num_labels={names}",
+            signs=signs,
+        )
+    spread = _spread(logits)
+    stats["spread"] = spread
+    if rows > 1:
+        signs["logits-constant"] = spread < FLAT_SPREAD
+        signs["logits-bit-equal"] = bool((logits[1:] == logits[0]).all())
+        signs["logits-faint"] = spread < FAINT_SPREAD
+    confidence = _confidence(evidence.probabilities)
+    stats["confidence"] = confidence
+    signs["confidence-faint"] = confidence < FAINT_CONFIDENCE
+    if evidence.train_probabilities is not None:
+        trained = _confidence(evidence.train_probabilities)
+        stats["train_confidence"] = trained
+        signs["confidence-lost-since-training"] = confidence < trained / 3
+    signs["outputs-are-probabilities"] = evidence.outputs_are_probabilities
+    stats["probabilities"] = evidence.outputs_are_probabilities
+    if signs.get("logits-bit-equal"):
+        return Finding(
+            Verdict.FAILED,
+            f"logits constant: all {rows} rows are bit for bit the same",
+            statistics=stats,
+            causes=("inputs-constant", "weights-not-loaded", "learning-rate-too-high"),
+            fix="compare the encoded ids of two different texts; if they differ, retrain at a "
+            "learning rate of 1e-5 to 5e-5",
+            signs=signs,
+        )
+    if evidence.outputs_are_probabilities and not allow_probabilities:
+        return Finding(
+            Verdict.FAILED,
+            f"not raw logits: {rows} rows lie in [0, 1]"
+            + (" and sum to 1" if width > 1 else "")
+            + "; softmax was applied already",
+            statistics=stats,
+            causes=("loss-misconfigured",),
+            fix="return the layer before the softmax, or use a loss with from_logits=False",
+            signs=signs,
+        )
+    kind = "probabilities" if evidence.outputs_are_probabilities else "logits"
+    return Finding(
+        Verdict.PASSED,
+        f"{kind} valid: {rows} x {width}, finite, spread {spread:.3g} over inputs",
+        statistics=stats,
+        signs=signs,
+    )
+
+
+def _spread(logits: npt.NDArray[Any]) -> float:
+    """Mean standard deviation over the rows of the row-centred outputs: 0 if inputs do not matter.
+
+    Only differences within a row decide a label, so a shift common to a row is taken out.
+    """
+    if logits.shape[1] == 1:
+        return float(logits.std(dtype=np.float64))
+    centred = logits - logits.mean(axis=1, keepdims=True)
+    return float(centred.std(axis=0, dtype=np.float64).mean())
+
+
+def _confidence(probabilities: npt.NDArray[Any] | None) -> float:
+    """Mean top probability, from 0 (always 1/C) to 1."""
+    if probabilities is None:
+        return 1.0
+    chance = 1 / probabilities.shape[1]
+    return float((probabilities.max(axis=1).mean() - chance) / (1 - chance))
+
+
+@dataclass(frozen=True)
+class Collapse:
+    """Outcome of the collapse test given the true labels."""
+
+    collapsed: bool
+    p_value: float
+    others: int
+    answered_others: int
+    informative: bool
+
+
+def collapse_test(
+    confusion: npt.NDArray[np.int64], label: int, alpha: float, max_share_of_others: float = 0.8
+) -> Collapse:
+    """Test whether one label is the answer to everything, given the true labels.
+
+    Null hypothesis: of the examples of all other labels, at most ``max_share_of_others`` are
+    answered with ``label``. Test: exact binomial over those examples. Since a weak model on a
+    rare class may be beyond that limit and still see something, answers that are associated with
+    the true label (Fisher's exact test at 0.01) are never called collapsed.
+    """
+    others = int(confusion.sum() - confusion[label].sum())
+    answered = int(confusion[:, label].sum() - confusion[label, label])
+    p_value = statistics.binomial_at_least(answered, others, max_share_of_others)
+    tells_something = statistics.match_above_chance(confusion) <= 0.01
+    collapsed = p_value <= alpha and not tells_something
+    return Collapse(collapsed, p_value, others, answered, tells_something)
+
+
+def informative(evidence: Evidence) -> bool:
+    """Whether the answers are associated with the true labels, at 0.01."""
+    confusion = evidence.confusion
+    return confusion is not None and statistics.match_above_chance(confusion) <= 0.01
+
+
+def demonstrably_good(evidence: Evidence, alpha: float) -> bool:
+    """Whether the accuracy is beyond halfway from the majority's share to 1, at ``alpha``."""
+    confusion = evidence.confusion
+    if confusion is None:
+        return False
+    total, hits = int(confusion.sum()), int(np.trace(confusion))
+    majority = float(confusion.sum(axis=1).max()) / total
+    low, _ = statistics.clopper_pearson(hits, total, alpha)
+    return low > (1 + majority) / 2
+
+
+@check(stage="outputs", needs=[("y_pred", "logits")], causes=COLLAPSE_CAUSES)
+def not_collapsed(
+    evidence: Evidence,
+    *,
+    alpha: float = ALPHA,
+    max_share: float = 0.95,
+    max_share_of_others: float = 0.8,
+) -> Finding:
+    """Does the pipeline answer everything with the same label?
+
+    With ``y_true`` the test conditions on it: null hypothesis, at most ``max_share_of_others``
+    of the examples of the other labels get the most predicted one; exact binomial. So a good
+    model on 99/1 data is no collapse, and a constant one on balanced data is found with 31
+    examples of other labels at alpha = .001. Without ``y_true``: null hypothesis, a healthy
+    model's most predicted share is at most ``max_share``; exact binomial, so that at least
+    ln(alpha) / ln(max_share) equal answers are needed (135 at the defaults). A healthy model
+    within those limits fails with probability at most ``alpha``.
+    """
+    answers = evidence.answers
+    if answers is None:
+        return _not_one_label_each(evidence)
+    counts = np.bincount(answers, minlength=evidence.num_labels or 0)
+    label, total = int(counts.argmax()), len(answers)
+    top = int(counts[label])
+    name = safe(evidence.names[label], 20)
+    stats: dict[str, Any] = {
+        "most_predicted": evidence.names[label],
+        "share": top / total,
+        "examples": total,
+    }
+    signs = {"answers-constant": top == total, "answers-nearly-constant": top >= 0.98 * total}
+    everything = f"{top}/{total} predictions are {name!r}"
+    if evidence.confusion is None:
+        p_value = statistics.binomial_at_least(top, total, max_share)
+        needed = statistics.examples_for_equal_answers(alpha, max_share)
+        base = f"limit {max_share:.0%} without y_true"
+        collapsed, undecided = p_value <= alpha, top > max_share * total
+    else:
+        confusion = evidence.confusion
+        result = collapse_test(confusion, label, alpha, max_share_of_others)
+        p_value, collapsed = result.p_value, result.collapsed
+        stats |= {"others": result.others, "answered_others": result.answered_others}
+        true_share = share(int(confusion[label].sum()), int(confusion.sum()))
+        base = f"{true_share} of y_true"
+        needed = statistics.examples_for_equal_answers(alpha, max_share_of_others)
+        undecided = (
+            top >= 0.98 * total and not result.informative and result.others < needed
+        )
+        needed = int(np.ceil(needed * confusion.sum() / max(result.others, 1)))
+    signs["collapsed"] = collapsed
+    table = _label_table(evidence)
+    if collapsed:
+        return Finding(
+            Verdict.FAILED,
+            f"collapsed: {everything} ({base}), {probability(p_value)}",
+            statistics=stats,
+            p_value=p_value,
+            causes=COLLAPSE_CAUSES,
+            fix="check class balance, then retrain at a learning rate of 1e-5 to 5e-5 with warm-up",
+            signs=signs,
+            table=table,
+        )
+    if undecided and signs["answers-nearly-constant"]:
+        del signs["collapsed"]
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"collapsed or not: {everything} ({base}); about {needed} examples would tell",
+            statistics={**stats, "needed": needed},
+            p_value=p_value,
+            needs=("y_true",) if evidence.y_true is None else (),
+            signs=signs,
+            table=table,
+        )
+    return Finding(
+        Verdict.PASSED,
+        f"not collapsed: {everything} ({base})",
+        statistics=stats,
+        p_value=p_value,
+        signs=signs,
+    )
+
+
+def _not_one_label_each(evidence: Evidence) -> Finding:
+    given = "logits" if evidence.y_pred is None else "y_pred"
+    return Finding(
+        Verdict.INCONCLUSIVE,
+        f"{given} cannot be read as one label id for each example: see decoding_consistent",
+        needs=("y_pred",),
+    )
+
+
+def _label_table(evidence: Evidence) -> tuple[tuple[str, ...], ...]:
+    predicted = np.bincount(evidence.answers, minlength=evidence.num_labels or 0)
+    true = None if evidence.confusion is None else evidence.confusion.sum(axis=1)
+    order = np.argsort(-predicted, kind="stable")
+    return (
+        ("label", "true", "predicted"),
+        *(
+            (
+                evidence.names[label],
+                "-" if true is None else f"{true[label]:,}",
+                f"{predicted[label]:,}",
+            )
+            for label in order
+        ),
+    )
+
+
+@check(stage="outputs", needs=["y_true", ("y_pred", "logits")], causes=CHANCE_CAUSES)
+def beats_majority(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
+    """Are the answers better than always answering the majority label?
+
+    Passes if the accuracy is above the majority's share, or if the answers are associated with
+    the labels (Fisher's exact test for each label, Bonferroni over labels, at 0.01): a model that
+    trades accuracy for recall of rare labels is no worse than a constant. Fails only if the
+    answers are right significantly more seldom than answers drawn at random with the same counts
+    (null hypothesis: independence; the same exact test, other tail). A model at chance is
+    inconclusive: whether the task is hard or the pipeline broken takes a reference model.
+    """
+    confusion = evidence.confusion
+    if confusion is None:
+        return _not_one_label_each(evidence)
+    total, hits = int(confusion.sum()), int(np.trace(confusion))
+    true = confusion.sum(axis=1)
+    majority = int(true.argmax())
+    expected = float(true @ confusion.sum(axis=0)) / total
+    above = statistics.match_above_chance(confusion)
+    below = statistics.match_below_chance(confusion)
+    low, high = statistics.clopper_pearson(hits, total, alpha)
+    stats: dict[str, Any] = {
+        "accuracy": hits / total,
+        "accuracy_interval": [low, high],
+        "majority_share": int(true[majority]) / total,
+        "chance_accuracy": expected / total,
+    }
+    tells_something = above <= 0.01
+    worse = below <= alpha and hits < expected
+    signs = {"informative": tells_something, "below-chance": worse}
+    right = f"{hits}/{total} right ({share(hits, total)})"
+    always = f"always {safe(evidence.names[majority], 20)!r} gets {share(int(true.max()), total)}"
+    if worse:
+        return Finding(
+            Verdict.FAILED,
+            f"worse than chance: {right}, chance gets {expected / total:.0%}, {probability(below)}",
+            statistics=stats,
+            p_value=below,
+            causes=("label-mapping-swapped", "argmin-decoded", "labels-misaligned"),
+            fix="compare the id order of the data set with the model's id2label",
+            signs=signs,
+        )
+    if np.count_nonzero(true) == 1:
+        return Finding(
+            Verdict.PASSED,
+            f"one label only in y_true, nothing to beat: {right}",
+            statistics=stats,
+            p_value=below,
+        )
+    if tells_something or hits > int(true[majority]):
+        summary = f"better than the majority: {right}, {always}"
+        if not tells_something:
+            summary = f"above the majority, by chance perhaps: {right}, {always}"
+        return Finding(
+            Verdict.PASSED, summary, statistics=stats, p_value=below, signs=signs
+        )
+    return Finding(
+        Verdict.INCONCLUSIVE,
+        f"no better than chance: {right}, {always}; hard task or broken pipeline?",
+        statistics=stats,
+        p_value=below,
+        needs=() if evidence.reference_y_pred is not None else ("reference_y_pred",),
+        signs=signs,
+    )
+
+
+@check(
+    stage="outputs",
+    needs=["y_true", ("y_pred", "logits"), "reference_y_pred"],
+    causes=CHANCE_CAUSES,
+)
+def not_far_below_reference(
+    evidence: Evidence, *, alpha: float = ALPHA, min_share_of_skill: float = 0.75
+) -> Finding:
+    """Does a plain reference model do far better on the same rows?
+
+    Skill is what is gained over chance, in accuracy and in balanced accuracy. Null hypothesis:
+    the model has at least ``min_share_of_skill`` of the reference's skill. Test: exact binomial
+    on the number right against that level in each of the two scales, and exact McNemar against
+    the reference; all three must reject, so the error rate is at most ``alpha``. The sign
+    ``reference-at-chance`` says that the reference learnt nothing either: a hard task, or
+    training labels that say nothing about the texts.
+    """
+    confusion = evidence.confusion
+    reference = evidence.reference_y_pred
+    num_labels = evidence.num_labels or 0
+    if confusion is None:
+        return _not_one_label_each(evidence)
+    valid = (evidence.y_true >= 0) & (evidence.y_true < num_labels)
+    valid &= (reference >= 0) & (reference < num_labels)
+    if not valid.any():
+        return Finding(
+            Verdict.INCONCLUSIVE, "y_true or reference_y_pred lie outside the label ids"
+        )
+    y_true, reference, answers = (
+        evidence.y_true[valid], reference[valid], evidence.answers[valid]
+    )  # fmt: skip
+    reference_confusion = statistics.confusion_matrix(y_true, reference, num_labels)
+    total, hits = len(y_true), int((answers == y_true).sum())
+    reference_hits = int(np.trace(reference_confusion))
+    reference_above = statistics.match_above_chance(reference_confusion)
+    only_reference = int(((reference == y_true) & (answers != y_true)).sum())
+    only_model = int(((reference != y_true) & (answers == y_true)).sum())
+    true = reference_confusion.sum(axis=1)
+    present = true > 0
+    chance = int(true.max()) / total
+    level = chance + min_share_of_skill * (reference_hits / total - chance)
+    recalls = np.diag(confusion)[present] / np.maximum(confusion.sum(axis=1)[present], 1)
+    reference_recalls = np.diag(reference_confusion)[present] / true[present]
+    balanced_chance = 1 / int(present.sum())
+    balanced_level = balanced_chance + min_share_of_skill * (
+        float(reference_recalls.mean()) - balanced_chance
+    )
+    p_value = max(
+        statistics.paired_worse(only_reference, only_model),
+        statistics.binomial_at_most(hits, total, max(level, 0.0)),
+        statistics.binomial_at_most(
+            int(np.ceil(recalls.mean() * total)), total, max(balanced_level, 0.0)
+        ),
+    )
+    stats: dict[str, Any] = {
+        "accuracy": hits / total,
+        "reference_accuracy": reference_hits / total,
+        "only_reference_right": only_reference,
+        "only_model_right": only_model,
+    }
+    far_below = p_value <= alpha
+    signs = {
+        "far-below-reference": far_below,
+        "reference-at-chance": reference_above > 0.01,
+        "reference-below-chance": statistics.match_below_chance(reference_confusion) <= alpha,
+    }
+    versus = (
+        f"{share(hits, total)} right, TF-IDF reference {share(reference_hits, total)} "
+        f"of the same {total}"
+    )
+    if far_below:
+        return Finding(
+            Verdict.FAILED,
+            f"far below a plain reference: {versus}, {probability(p_value)}",
+            statistics=stats,
+            p_value=p_value,
+            causes=CHANCE_CAUSES,
+            fix="the task can be learnt from these rows: look for the fault in the pipeline",
+            signs=signs,
+        )
+    return Finding(
+        Verdict.PASSED,
+        f"not far below a plain reference: {versus}",
+        statistics=stats,
+        p_value=p_value,
+        signs=signs,
+    )

@@ -1,0 +1,543 @@
+"""From findings to ranked causes.
+
+The reasoning is two tables. :data:`SIGNS` says what each sign means, in words for the reader.
+:data:`TABLE` has one row for each cause: the signs that must have been seen, those that rule the
+cause out, and how much each other sign speaks for it when seen and against it when looked for
+and not seen. Adding a cause is adding a row and its test.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .checks import ALPHA, run_checks
+from .evidence import Evidence
+from .findings import CAUSES, STAGES, Cause, Diagnosis, Finding, LabelCount, Verdict
+
+__all__ = ["SIGNS", "TABLE", "Row", "diagnose", "rank_causes"]
+
+SIGNS: dict[str, tuple[str, str]] = {
+    # sign: (sentence when seen, sentence when looked for and not seen)
+    "answers-constant": ("every answer is the same label", "answers vary"),
+    "below-chance": ("fewer answers are right than by chance", ""),
+    "calls-differ": ("two identical calls differ", "two identical calls agree"),
+    "collapsed": ("one label is the answer to everything", "answers use several labels"),
+    "confidence-faint": ("the outputs commit to no label", "the outputs are sure of their labels"),
+    "confidence-lost-since-training": (
+        "on training rows the trained model was far surer than these outputs are",
+        "the outputs are as sure as on the training rows",
+    ),
+    "cut-below-max-length": ("inputs were cut well below max_length", ""),
+    "cut-part-decides": ("what was cut decides the label", "what was kept decides the label"),
+    "decoding-costs": ("answers other than the argmax cost accuracy", ""),
+    "decoding-differs": ("the answers are not the argmax", "the answers are the argmax"),
+    "far-below-reference": (
+        "a TF-IDF model learnt the task from the same rows",
+        "the model does about as well as a TF-IDF reference",
+    ),
+    "first-loss-off": (
+        "the first loss is above ln C, where a fresh head starts",
+        "the first loss is that of a fresh head",
+    ),
+    "hardly-a-word-kept": ("truncation keeps hardly a word of each text", ""),
+    "imbalance-collapse": ("the one answer is the largest training class", ""),
+    "informative": ("the answers still tell something", "the answers tell nothing"),
+    "inputs-empty": ("inputs are empty", ""),
+    "inputs-equal": ("all inputs are encoded alike", "different texts are encoded differently"),
+    "inputs-unknown": ("inputs are all [UNK]", ""),
+    "labels-out-of-range": ("label ids are out of range", ""),
+    "less-than-an-epoch": ("training saw less than one epoch", ""),
+    "logits-bit-equal": ("the outputs are bit for bit the same for all inputs", ""),
+    "logits-constant": ("the outputs do not depend on the input", "the outputs vary with the input"),
+    "logits-faint": ("the outputs hardly vary, as those of an untrained head", ""),
+    "names-in-other-order": ("the data set has the names in another order", ""),
+    "no-step-taken": ("no optimizer step was taken", ""),
+    "permutation-explains": ("exchanging labels makes most answers right", ""),
+    "permutation-recovered": (
+        "labels are exchanged beyond chance",
+        "no exchange of labels explains the answers",
+    ),
+    "rate-above-usual": (
+        "the learning rate is far above 5e-5",
+        "the learning rate is not above the usual",
+    ),
+    "rate-far-below-usual": ("the learning rate is far below 1e-5", "the learning rate is usual"),
+    "rate-zero-or-negative": ("the learning rate is zero or negative", ""),
+    "reference-at-chance": (
+        "a TF-IDF model learns nothing from the same rows",
+        "a TF-IDF model learns the task from the same rows",
+    ),
+    "reference-below-chance": ("a TF-IDF model is right less often than by chance too", ""),
+    "reload-differs": ("outputs change on reload", "the reloaded model gives the same outputs"),
+    "steps-few": ("training took fewer than 20 steps", "training took enough steps to learn"),
+    "train-loss-huge": ("the training loss exploded", ""),
+    "train-loss-learnt": ("the training loss fell", "the training loss never fell"),
+    "training-imbalanced": ("the training labels are severely imbalanced", "classes are balanced"),
+    "truncated-mostly": ("most texts are cut", ""),
+    "unknown-tokens-many": ("most tokens are [UNK]", "tokens are known to the vocabulary"),
+    "unsure-of-permutation": ("the outputs are far less sure than a trained model's", ""),
+    "val-loss-far-above": ("the validation loss ended above that of knowing nothing", ""),
+    "val-loss-learnt": (
+        "the validation loss fell: the trained model was good",
+        "the validation loss never fell",
+    ),
+    "val-loss-never-moved": ("the validation loss never moved", "the validation loss moved"),
+    "weights-unloaded": ("loading left weights at random values", "all weights were loaded"),
+}
+
+
+ASKS: dict[str, str] = {
+    # sign: the field of the evidence that would show it
+    "confidence-lost-since-training": "train_logits",
+    "cut-part-decides": "kept_reference_y_pred",
+    "far-below-reference": "reference_y_pred",
+    "inputs-equal": "input_ids",
+    "rate-above-usual": "learning_rate",
+    "rate-far-below-usual": "learning_rate",
+    "reference-at-chance": "reference_y_pred",
+    "reload-differs": "reloaded_logits",
+    "steps-few": "train_steps",
+    "train-loss-learnt": "loss",
+    "training-imbalanced": "y_train",
+    "unknown-tokens-many": "unknown_token_share",
+    "val-loss-learnt": "val_loss",
+    "val-loss-never-moved": "val_loss",
+    "weights-unloaded": "unloaded_weights",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one cause predicts.
+
+    Attributes
+    ----------
+    requires
+        Signs that must have been seen; a tuple within is a choice.
+    forbids
+        Signs that rule the cause out.
+    weights
+        Sign -> (weight when seen, weight when looked for and not seen).
+    fix
+        What to change, where no finding says it more concretely.
+    settled_by
+        The evidence or experiment that would confirm or refute the cause.
+    """
+
+    requires: tuple[str | tuple[str, ...], ...] = ()
+    forbids: tuple[str, ...] = ()
+    weights: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    fix: str = ""
+    settled_by: str = ""
+
+
+BAD_OUTCOME = ("collapsed", "far-below-reference", "below-chance", "no-progress")
+INPUTS_LOST = ("inputs-equal", "inputs-empty", "inputs-unknown")
+DECODING = ("decoding-costs",)
+
+TABLE: dict[str, Row] = {
+    "class-imbalance": Row(
+        requires=("training-imbalanced", ("imbalance-collapse", "collapsed")),
+        forbids=(*INPUTS_LOST, *DECODING, "logits-not-finite"),
+        weights={
+            "imbalance-collapse": (5, -3),
+            "confidence-faint": (-3, 1),
+            "rate-above-usual": (-1, 1),
+            "logits-bit-equal": (-3, 0),
+        },
+        settled_by="train once on a balanced subsample: does the collapse go away?",
+    ),
+    "labels-shuffled": Row(
+        requires=("reference-at-chance",),
+        forbids=(*DECODING, "training-imbalanced", "permutation-recovered", "labels-out-of-range"),
+        weights={
+            "reference-at-chance": (4, -4),
+            "val-loss-learnt": (-5, 2),
+            "train-loss-learnt": (1, 0),
+            "rate-far-below-usual": (-3, 0),
+            "rate-above-usual": (-2, 0),
+            "steps-few": (-2, 0),
+        },
+        fix="keep texts and labels in one table while shuffling; print five (text, label) pairs",
+        settled_by="cross-validate TF-IDF + logistic regression on the training rows: at chance?",
+    ),
+    "label-mapping-swapped": Row(
+        requires=("permutation-recovered",),
+        weights={
+            "permutation-recovered": (4, -6),
+            "permutation-explains": (3, -2),
+            "unsure-of-permutation": (-6, 1),
+            "confidence-lost-since-training": (-4, 1),
+            "reference-below-chance": (2, 0),
+            "weights-unloaded": (-4, 0),
+        },
+        settled_by="compare model.config.id2label with the data set's names, id by id",
+    ),
+    "truncation-loses-signal": Row(
+        requires=("truncated",),
+        forbids=("answers-constant", "permutation-recovered", "logits-not-finite", *DECODING),
+        weights={
+            "cut-part-decides": (6, -6),
+            "hardly-a-word-kept": (4, -2),
+            "cut-below-max-length": (3, 0),
+            "informative": (1, -1),
+            "rate-far-below-usual": (-3, 0),
+            "steps-few": (-2, 0),
+            "confidence-lost-since-training": (-2, 0),
+        },
+        fix="raise max_length, up to 512, or keep the first and the last tokens",
+        settled_by="predict from the last max_length tokens instead: is that better?",
+    ),
+    "vocabulary-mismatch": Row(
+        requires=(BAD_OUTCOME,),
+        forbids=(*DECODING, "permutation-recovered"),
+        weights={
+            "unknown-tokens-many": (5, -1),
+            "inputs-unknown": (2, 0),
+            "val-loss-learnt": (1, -2),
+            "confidence-lost-since-training": (-3, 0),
+            "collapsed": (-1, 0),
+            "answers-constant": (-2, 0),
+        },
+        fix="AutoTokenizer.from_pretrained of the very folder that the model is loaded from",
+        settled_by="decode the ids of one text; compare len(tokenizer) with the embedding rows",
+    ),
+    "inputs-constant": Row(
+        requires=(("logits-bit-equal", "logits-constant"),),
+        forbids=("logits-not-finite", "weights-unloaded"),
+        weights={
+            "logits-bit-equal": (2, -1),
+            "logits-constant": (1, -5),
+            "inputs-equal": (6, -6),
+            "inputs-empty": (4, -2),
+            "inputs-unknown": (4, -2),
+            "val-loss-learnt": (3, -3),
+            "reload-differs": (-5, 0),
+            "confidence-lost-since-training": (-1, 0),
+        },
+        fix="encode two different texts and compare their ids",
+        settled_by="encode two texts: do their ids differ?",
+    ),
+    "learning-rate-too-high": Row(
+        requires=(BAD_OUTCOME,),
+        forbids=(*INPUTS_LOST, *DECODING, "no-step-taken", "permutation-recovered"),
+        weights={
+            "rate-above-usual": (4, -4),
+            "rate-far-below-usual": (-5, 0),
+            "train-loss-huge": (4, 0),
+            "logits-constant": (2, -1),
+            "collapsed": (1, -1),
+            "val-loss-far-above": (1, 0),
+            "val-loss-learnt": (-3, 1),
+            "val-loss-never-moved": (-4, 1),
+            "imbalance-collapse": (-3, 0),
+            "first-loss-off": (-2, 0),
+            "reference-at-chance": (-1, 1),
+        },
+        fix="learning_rate=2e-5 with warm-up over the first 10% of the steps",
+        settled_by="train again at 2e-5",
+    ),
+    "learning-rate-too-low": Row(
+        requires=(BAD_OUTCOME,),
+        forbids=(*INPUTS_LOST, *DECODING, "no-step-taken", "train-loss-huge"),
+        weights={
+            "rate-far-below-usual": (5, -4),
+            "val-loss-never-moved": (2, -1),
+            "train-loss-learnt": (-5, 1),
+            "val-loss-learnt": (-5, 1),
+            "confidence-faint": (1, -3),
+            "first-loss-off": (-2, 0),
+        },
+        fix="learning_rate between 1e-5 and 5e-5",
+        settled_by="overfit 16 rows at 2e-5",
+    ),
+    "too-few-steps": Row(
+        requires=(BAD_OUTCOME,),
+        forbids=(*INPUTS_LOST, *DECODING, "train-loss-huge"),
+        weights={
+            "steps-few": (5, -4),
+            "no-step-taken": (2, 0),
+            "less-than-an-epoch": (2, 0),
+            "train-loss-learnt": (-5, 1),
+            "val-loss-learnt": (-5, 1),
+            "rate-far-below-usual": (-2, 0),
+            "rate-above-usual": (-2, 0),
+            "confidence-faint": (1, -2),
+        },
+        fix="train for at least 3 epochs",
+        settled_by="train three epochs more",
+    ),
+    "weights-not-updated": Row(
+        requires=(BAD_OUTCOME,),
+        forbids=(*INPUTS_LOST, *DECODING, "train-loss-huge"),
+        weights={
+            "no-step-taken": (6, 0),
+            "rate-zero-or-negative": (4, 0),
+            "val-loss-never-moved": (2, -4),
+            "train-loss-learnt": (-5, 1),
+            "val-loss-learnt": (-5, 1),
+            "rate-far-below-usual": (-4, 1),
+            "steps-few": (-3, 0),
+            "confidence-faint": (0, -3),
+        },
+        fix="compare a weight before and after one step; check trainable flags and apply_gradients",
+        settled_by="compare the weights before and after one step",
+    ),
+    "loss-misconfigured": Row(
+        requires=(BAD_OUTCOME,),
+        forbids=(*INPUTS_LOST, *DECODING, "no-step-taken", "permutation-recovered"),
+        weights={
+            "first-loss-off": (5, -2),
+            "val-loss-learnt": (-3, 1),
+            "rate-above-usual": (-2, 1),
+            "rate-far-below-usual": (-3, 0),
+            "steps-few": (-2, 0),
+            "outputs-are-probabilities": (2, 0),
+            "reference-at-chance": (-2, 0),
+        },
+        fix="SparseCategoricalCrossentropy(from_logits=True) on raw logits and integer labels",
+        settled_by="recompute the cross-entropy from logits and labels: is it the reported loss?",
+    ),
+    "diverged": Row(
+        requires=(("train-loss-huge", "logits-not-finite", "loss-not-finite"),),
+        weights={"train-loss-huge": (3, 0), "logits-not-finite": (6, 0), "loss-not-finite": (6, 0)},
+        fix="clip gradients at norm 1 and lower the learning rate",
+        settled_by="record the loss of every step",
+    ),
+    "weights-not-loaded": Row(
+        requires=(BAD_OUTCOME,),
+        forbids=(*INPUTS_LOST, *DECODING, "logits-not-finite"),
+        weights={
+            "weights-unloaded": (6, -3),
+            "reload-differs": (5, -4),
+            "confidence-lost-since-training": (4, -4),
+            "unsure-of-permutation": (4, 0),
+            "confidence-faint": (1, -4),
+            "val-loss-learnt": (2, -4),
+            "logits-constant": (0.5, 0),
+        },
+        fix="load what training saved: from_pretrained(output_dir)",
+        settled_by="load twice under two seeds and compare the outputs",
+    ),
+    "labels-misaligned": Row(
+        requires=(BAD_OUTCOME,),
+        forbids=("answers-constant", "collapsed", "permutation-recovered", "logits-faint"),
+        weights={
+            "decoding-costs": (3, 0),
+            "informative": (-4, 1),
+            "val-loss-learnt": (3, -4),
+            "train-loss-learnt": (1, -4),
+            "confidence-faint": (-4, 1),
+            "reference-at-chance": (-3, 1),
+            "unknown-tokens-many": (-5, 0),
+        },
+        fix="predict with shuffle=False and keep y_true beside the texts",
+        settled_by="predict a few rows one at a time: are those answers right?",
+    ),
+}
+"""What each cause predicts; causes that a check establishes as a fact need no row."""
+
+LEAST_SCORE = 2.0
+"""Evidence for a cause under which it is not named: 'unknown' is the honest answer then."""
+
+
+def diagnose(
+    evidence: Evidence, *, alpha: float = ALPHA, checks: Iterable[str] | None = None
+) -> Diagnosis:
+    """Run the checks on ``evidence`` and say which causes are left standing, best first.
+
+    Parameters
+    ----------
+    evidence
+        Whatever was observed; more narrows the answer.
+    alpha
+        Probability at most with which a healthy pipeline fails the whole run.
+    checks
+        Names of the checks to run; all by default.
+
+    Returns
+    -------
+    Diagnosis
+        With ``.verdict``, ``.causes`` and ``.findings``; ``str()`` of it is the report.
+
+    Raises
+    ------
+    TypeError
+        If ``evidence`` is not an :class:`Evidence`.
+    ValueError
+        If a name in ``checks`` is unknown, or ``alpha`` is no probability.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y_true = np.repeat([0, 1], 50)
+    >>> diagnosis = diagnose(Evidence(y_true=y_true, logits=np.tile([2.0, -1.0], (100, 1))))
+    >>> diagnosis.verdict
+    <Verdict.FAILED: 'failed'>
+    >>> diagnosis.causes[0].code
+    'inputs-constant'
+    """
+    if not isinstance(evidence, Evidence):
+        raise TypeError(f"diagnose: expected an Evidence, got {type(evidence).__name__}")
+    findings = run_checks(evidence, checks, alpha=alpha)
+    return Diagnosis(
+        verdict=_overall(findings),
+        causes=rank_causes(findings),
+        findings=findings,
+        labels=_label_counts(evidence),
+        confusion=None
+        if evidence.confusion is None
+        else tuple(tuple(int(cell) for cell in row) for row in evidence.confusion),
+    )
+
+
+def _overall(findings: Sequence[Finding]) -> Verdict:
+    for verdict in (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED):
+        if any(finding.verdict is verdict for finding in findings):
+            return verdict
+    return Verdict.SKIPPED
+
+
+def _label_counts(evidence: Evidence) -> tuple[LabelCount, ...]:
+    confusion, answers = evidence.confusion, evidence.answers
+    if answers is None:
+        return ()
+    predicted = [0] * len(evidence.names)
+    for label in answers.tolist() if len(answers) < 1000 else ():
+        predicted[label] += 1
+    if len(answers) >= 1000:
+        import numpy as np
+
+        predicted = np.bincount(answers, minlength=len(predicted)).tolist()
+    true = None if confusion is None else confusion.sum(axis=1).tolist()
+    return tuple(
+        LabelCount(name, None if true is None else true[label], predicted[label])
+        for label, name in enumerate(evidence.names)
+    )
+
+
+def rank_causes(findings: Sequence[Finding]) -> tuple[Cause, ...]:
+    """Return the causes that the findings leave standing, facts first, then by weight.
+
+    A fact explains what lies downstream of it, so likely causes are named beside facts only
+    where no fact could have done the damage (missing names never moved an answer).
+    """
+    failed = [finding for finding in findings if finding.verdict is Verdict.FAILED]
+    if not failed:
+        return ()
+    facts = _facts(failed)
+    harmless = [cause for cause in facts if cause.code == "label-names-missing"]
+    harmful = [cause for cause in facts if cause.code != "label-names-missing"]
+    unexplained = [finding for finding in failed if not finding.certain]
+    if harmful or not unexplained:
+        return (*harmful, *harmless)
+    signs: dict[str, bool] = {}
+    for finding in findings:
+        signs |= finding.signs
+    signs["no-progress"] = any(f.check == "training_progressed" for f in failed)
+    likely = _likely(signs, failed)
+    if not likely:
+        unknown = Cause(
+            "unknown",
+            "any",
+            certain=False,
+            reasons=tuple(finding.summary for finding in unexplained[:2]),
+            fix="",
+            settled_by=_most_wanted(findings),
+        )
+        likely = [unknown]
+    return (*likely, *harmless)
+
+
+def _facts(failed: Sequence[Finding]) -> list[Cause]:
+    facts: dict[str, Cause] = {}
+    for finding in sorted(failed, key=lambda item: STAGES.index(item.stage)):
+        if not finding.certain:
+            continue
+        code = finding.causes[0]
+        known = facts.get(code)
+        facts[code] = Cause(
+            code,
+            CAUSES[code][0],
+            certain=True,
+            reasons=(*(known.reasons if known else ()), finding.summary),
+            fix=known.fix if known else finding.fix,
+        )
+    return list(facts.values())
+
+
+def _likely(signs: Mapping[str, bool], failed: Sequence[Finding]) -> list[Cause]:
+    scored: list[tuple[float, Cause]] = []
+    for code, row in TABLE.items():
+        needed = [(need,) if isinstance(need, str) else need for need in row.requires]
+        if not all(any(signs.get(sign) for sign in choice) for choice in needed):
+            continue
+        if any(signs.get(sign) for sign in row.forbids):
+            continue
+        # A finding names its candidates best first, which settles what the signs leave even.
+        score = sum(
+            0.5 / (1 + finding.causes.index(code)) for finding in failed if code in finding.causes
+        )
+        reasons: list[tuple[float, str]] = []
+        for sign, (seen, unseen) in row.weights.items():
+            if sign not in signs:
+                continue
+            weight = seen if signs[sign] else unseen
+            score += weight
+            sentence = SIGNS.get(sign, ("", ""))[0 if signs[sign] else 1]
+            if weight > 0 and sentence:
+                reasons.append((weight, sentence))
+        reasons.sort(key=lambda item: -item[0])
+        concrete = next((f.fix for f in failed if f.causes == (code,)), "")
+        general = next((f.fix for f in failed if f.causes[:1] == (code,)), "")
+        cause = Cause(
+            code,
+            CAUSES[code][0],
+            certain=False,
+            reasons=tuple(sentence for _, sentence in reasons),
+            fix=concrete or row.fix or general,
+            settled_by=_settled_by(row, signs),
+        )
+        scored.append((score, cause))
+    for finding in failed:
+        # Candidates without a row of their own stand as their finding ranks them.
+        for rank, code in enumerate(finding.causes):
+            if code not in TABLE and code not in {cause.code for _, cause in scored}:
+                cause = Cause(code, CAUSES[code][0], False, (finding.summary,), finding.fix)
+                scored.append((LEAST_SCORE - 0.1 * rank, cause))
+    scored.sort(key=lambda item: -item[0])
+    if not scored or scored[0][0] < LEAST_SCORE:
+        standing = [item for item in scored if item[0] > 0]
+        return [cause for _, cause in standing] if _only_outputs(signs) else []
+    best = scored[0][0]
+    return [cause for score, cause in scored if score > 0 and score > best - 6]
+
+
+def _settled_by(row: Row, signs: Mapping[str, bool]) -> str:
+    """Return the experiment, and the fields that would tell without one."""
+    missing = [ASKS[sign] for sign in row.weights if sign in ASKS and sign not in signs]
+    fields = ", ".join(dict.fromkeys(missing[:3]))
+    return f"{row.settled_by}; or give {fields}" if fields else row.settled_by
+
+
+def _only_outputs(signs: Mapping[str, bool]) -> bool:
+    """Whether no sign from history, tokens or serving was there to narrow the candidates."""
+    narrowing = ("val-loss-learnt", "train-loss-learnt", "inputs-equal", "reload-differs")
+    return not any(sign in signs for sign in narrowing)
+
+
+def _most_wanted(findings: Sequence[Finding]) -> str:
+    missing = dict.fromkeys(name for finding in findings for name in finding.needs)
+    return f"give {', '.join(list(missing)[:4])}" if missing else ""
+
+
+def with_expected_failures(
+    findings: Iterable[Finding], reasons: Mapping[str, str]
+) -> tuple[Finding, ...]:
+    """Mark the findings of these checks as failures that are expected, and why."""
+    return tuple(
+        dataclasses.replace(finding, expected_failure=reasons.get(finding.check))
+        for finding in findings
+    )

@@ -1,0 +1,583 @@
+"""The evidence bundle: arrays observed at the stages of a pipeline.
+
+Two kinds of wrong are kept apart. What a broken pipeline really produces (ids out of range, a
+``y_pred`` of another length, NaN, too few names) is evidence, and a check names it. What no
+pipeline produces (ragged lists, wrong rank, strings where ids belong) is misuse, and raises here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .statistics import confusion_matrix
+
+__all__ = ["Evidence", "label_names_of", "outputs_to_array"]
+
+Array = npt.NDArray[Any]
+
+IDS, FLOATS, COUNTS, SHARES, NAMES, NUMBER, NORM = (
+    "label ids",
+    "floats",
+    "counts",
+    "shares",
+    "names",
+    "whole number",
+    "norm",
+)
+
+
+def _field(shape: str, kind: str) -> Any:
+    """Declare an evidence field: its shape in terms of n, m, k, r, C, L, T, and what it holds."""
+    return field(default=None, metadata={"shape": shape, "kind": kind})
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Evidence:
+    """Arrays observed at the stages of a pipeline; every field is optional.
+
+    Give more, catch more: a check whose fields are missing is skipped and names them.
+    In the shapes, n = evaluation examples, m = training examples, C = number of labels,
+    T = recorded training points (each series may have its own), k and r = sample sizes,
+    L = encoded length.
+
+    Parameters
+    ----------
+    y_true : (n,) int
+        True label ids of the evaluation set, as the caller believes them.
+    logits : (n, C) float
+        What the model returned, before decoding. A framework's output object will do.
+    y_pred : (n,) int
+        What the pipeline's own decoding made of it, of whatever length that is.
+    label_names : (C,) str
+        Names by id as the model uses them (``id2label`` in id order).
+    label2id_names : (C,) str
+        Names by id as the model's ``label2id`` has them; differs from ``label_names`` only if the
+        two contradict each other.
+    dataset_label_names : (C,) str
+        Names by id as the data set encodes them.
+    y_train : (m,) int
+        Training label ids, in the order in which they were fed.
+    train_logits, train_y_true : (k, C) float, (k,) int
+        Outputs and labels on a sample of the training rows.
+    token_counts, kept_token_counts : (n,) int
+        Tokens of each example before truncation, and those that the model saw.
+    unknown_token_share : (n,) float in [0, 1]
+        Share of [UNK] among the kept tokens.
+    input_ids, attention_mask : (n, L) int
+        The encoded evaluation inputs.
+    max_length : int
+        The truncation limit in use, in tokens.
+    loss, val_loss, val_accuracy, grad_norm, learning_rate : (T,) float
+        Training history; NaN where nothing was recorded.
+    train_steps, batch_size : int
+        Optimizer steps taken; examples per step.
+    repeated_logits, reloaded_logits, rebatched_logits, tail_logits : (r, C) float
+        The first r examples again: in an identical call; after saving and loading; one at a time
+        and unpadded; encoded from their last ``max_length`` tokens.
+    reference_y_pred : (n,) int
+        A plain reference model (TF-IDF and logistic regression) trained on the same rows.
+    kept_reference_y_pred : (n,) int
+        The same reference model, trained and evaluated on what truncation keeps of each text.
+    encoder_update, head_update : float >= 0
+        Relative norm of the change of those weights over training.
+    overfit_loss : (T,) float
+        Loss while a fresh copy overfits 16 balanced rows at a reference learning rate.
+    unloaded_weights : (k,) str
+        Names of weights that loading left at random values; empty if all were loaded.
+    baseline_y_pred, baseline_logits : (n,) int, (n, C) float
+        The model in production on the same examples.
+
+    Raises
+    ------
+    TypeError
+        If a field is unknown or holds the wrong kind of thing.
+    ValueError
+        If a field has the wrong rank, is empty, ragged or out of bounds, or if two fields that
+        describe the same examples have different lengths.
+
+    Examples
+    --------
+    >>> evidence = Evidence(y_true=[0, 1, 1], logits=[[2.0, -1.0], [0.5, 1.0], [-1.0, 3.0]])
+    >>> evidence.num_labels
+    2
+    >>> evidence
+    Evidence(y_true=(3,), logits=(3, 2))
+    """
+
+    y_true: Any = _field("(n,)", IDS)
+    logits: Any = _field("(n, C)", FLOATS)
+    y_pred: Any = _field("(any,)", IDS)
+    label_names: Any = _field("(C,)", NAMES)
+    label2id_names: Any = _field("(C,)", NAMES)
+    dataset_label_names: Any = _field("(C,)", NAMES)
+    y_train: Any = _field("(m,)", IDS)
+    train_logits: Any = _field("(k, C)", FLOATS)
+    train_y_true: Any = _field("(k,)", IDS)
+    token_counts: Any = _field("(n,)", COUNTS)
+    kept_token_counts: Any = _field("(n,)", COUNTS)
+    unknown_token_share: Any = _field("(n,)", SHARES)
+    input_ids: Any = _field("(n, L)", IDS)
+    attention_mask: Any = _field("(n, L)", IDS)
+    max_length: Any = _field("()", NUMBER)
+    loss: Any = _field("(T,)", FLOATS)
+    val_loss: Any = _field("(T,)", FLOATS)
+    val_accuracy: Any = _field("(T,)", FLOATS)
+    grad_norm: Any = _field("(T,)", FLOATS)
+    learning_rate: Any = _field("(T,)", FLOATS)
+    train_steps: Any = _field("()", NUMBER)
+    batch_size: Any = _field("()", NUMBER)
+    repeated_logits: Any = _field("(r, C)", FLOATS)
+    reloaded_logits: Any = _field("(r, C)", FLOATS)
+    rebatched_logits: Any = _field("(r, C)", FLOATS)
+    tail_logits: Any = _field("(r, C)", FLOATS)
+    reference_y_pred: Any = _field("(n,)", IDS)
+    kept_reference_y_pred: Any = _field("(n,)", IDS)
+    encoder_update: Any = _field("()", NORM)
+    head_update: Any = _field("()", NORM)
+    overfit_loss: Any = _field("(T,)", FLOATS)
+    unloaded_weights: Any = _field("(any,)", NAMES)
+    baseline_y_pred: Any = _field("(n,)", IDS)
+    baseline_logits: Any = _field("(n, C)", FLOATS)
+
+    def __new__(cls, *positional: Any, **fields: Any) -> Evidence:
+        # Before the generated __init__, whose message would not say which names there are.
+        if positional:
+            raise TypeError(
+                "Evidence: expected fields by name, such as Evidence(logits=...), "
+                f"got {len(positional)} without one"
+            )
+        _reject_unknown(fields)
+        return super().__new__(cls)
+
+    def __post_init__(self) -> None:
+        for declared in dataclasses.fields(self):
+            value = getattr(self, declared.name)
+            if value is not None:
+                converted = _convert(declared.name, value, **declared.metadata)
+                object.__setattr__(self, declared.name, converted)
+        self._check_lengths()
+
+    def _check_lengths(self) -> None:
+        for symbol, described in (("n", "the evaluation examples"), ("k", "the training sample")):
+            lengths = {
+                declared.name: len(getattr(self, declared.name))
+                for declared in dataclasses.fields(self)
+                if declared.metadata["shape"].startswith(f"({symbol},")
+                and getattr(self, declared.name) is not None
+            }
+            if len(set(lengths.values())) > 1:
+                given = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+                raise ValueError(
+                    f"{' and '.join(lengths)}: expected the same number of rows, since all "
+                    f"describe {described}; {given}"
+                )
+        for name in ("repeated_logits", "reloaded_logits", "rebatched_logits", "tail_logits"):
+            again = getattr(self, name)
+            if again is not None and self.logits is not None and len(again) > len(self.logits):
+                raise ValueError(
+                    f"{name}: expected at most the {len(self.logits)} rows of logits, whose first "
+                    f"rows it repeats; got {len(again)}"
+                )
+
+    def __repr__(self) -> str:
+        shapes = (
+            f"{name}={value.shape if isinstance(value, np.ndarray) else value}"
+            for name, value in self.fields().items()
+        )
+        return f"Evidence({', '.join(shapes)})"
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields that were given, by name."""
+        values = {declared.name: getattr(self, declared.name) for declared in _declared()}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def save(self, path: str | Path) -> None:
+        """Write the bundle to ``path`` as a compressed ``.npz`` without pickled objects.
+
+        Examples
+        --------
+        >>> import tempfile, os
+        >>> path = os.path.join(tempfile.mkdtemp(), "run.npz")
+        >>> Evidence(y_true=[0, 1]).save(path)
+        >>> Evidence.load(path)
+        Evidence(y_true=(2,))
+        """
+        with open(path, "wb") as file:  # a path without .npz stays as it is
+            np.savez_compressed(file, allow_pickle=False, **self.fields())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Evidence:
+        """Read a bundle that :meth:`save` or a training job wrote; nothing is unpickled.
+
+        Raises
+        ------
+        ValueError
+            If the file is missing, is not a readable ``.npz``, holds pickled objects, or if a
+            field in it is not what :class:`Evidence` expects.
+        TypeError
+            If the file holds an array that is not a field of the evidence.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as bundle:
+                if not isinstance(bundle, np.lib.npyio.NpzFile):
+                    raise ValueError("it holds a single array")
+                fields = {name: _read(bundle, name) for name in bundle.files}
+        except FileNotFoundError as error:
+            raise ValueError(f"evidence file: expected a .npz bundle, {path} is missing") from error
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+            raise ValueError(
+                f"evidence file: expected a .npz bundle of plain arrays, got {path}, which cannot "
+                f"be read as one ({_first_line(error)})"
+            ) from error
+        try:
+            return cls(**fields)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"evidence file {path}: {error}") from error
+
+    # What several checks derive from the fields, each computed once.
+
+    @cached_property
+    def num_examples(self) -> int | None:
+        """Number of evaluation examples, if any field tells it."""
+        for declared in _declared():
+            value = getattr(self, declared.name)
+            if value is not None and declared.metadata["shape"].startswith("(n,"):
+                return len(value)
+        return None
+
+    @cached_property
+    def num_labels(self) -> int | None:
+        """Number of labels: by the data set's names, else the logits, else the model's names."""
+        if self.dataset_label_names is not None:
+            return len(self.dataset_label_names)
+        if self.logits is not None and self.logits.shape[1] > 1:
+            return int(self.logits.shape[1])
+        if self.label_names is not None:
+            return len(self.label_names)
+        return 2 if self.logits is not None else None
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Label names for people: the data set's, else the model's, else the ids."""
+        for names in (self.dataset_label_names, self.label_names):
+            if names is not None and len(names) == self.num_labels:
+                return tuple(str(name) for name in names)
+        return tuple(str(label) for label in range(self.num_labels or 0))
+
+    @cached_property
+    def outputs_are_probabilities(self) -> bool:
+        """Whether the outputs already lie in [0, 1] and, with more than one column, sum to 1."""
+        return self.logits is not None and _are_probabilities(self.logits)
+
+    @cached_property
+    def argmax(self) -> Any:
+        """Label ids that plain decoding gives: (n,) int; a single column is cut at one half."""
+        if self.logits is None:
+            return None
+        if self.logits.shape[1] == 1:
+            limit = 0.5 if self.outputs_are_probabilities else 0.0
+            return (self.logits[:, 0] > limit).astype(np.int64)
+        return _argmax(self.logits)
+
+    @cached_property
+    def probabilities(self) -> Array | None:
+        """Predicted probabilities, (n, C) float; ``None`` unless the outputs are finite."""
+        return None if self.logits is None else _probabilities(self.logits)
+
+    @cached_property
+    def train_probabilities(self) -> Array | None:
+        """Predicted probabilities on the training sample, (k, C) float."""
+        return None if self.train_logits is None else _probabilities(self.train_logits)
+
+    @cached_property
+    def answers(self) -> Any:
+        """One label id per example: ``y_pred`` if it is that, the argmax if it was not given.
+
+        ``None`` if the pipeline's answers cannot be read as one label per example; what is wrong
+        with them is for the decoding check to say.
+        """
+        answers = self.argmax if self.y_pred is None else self.y_pred
+        if answers is None or self.num_labels is None:
+            return None
+        if self.num_examples is not None and len(answers) != self.num_examples:
+            return None
+        in_range = answers.min() >= 0 and answers.max() < self.num_labels
+        return answers if in_range else None
+
+    @cached_property
+    def confusion(self) -> npt.NDArray[np.int64] | None:
+        """Counts of (true, answered) labels, (C, C) int, over the rows whose true id is in range."""
+        if self.y_true is None or self.answers is None or self.num_labels is None:
+            return None
+        y_true, answers = self.y_true, self.answers
+        if y_true.min() < 0 or y_true.max() >= self.num_labels:
+            in_range = (y_true >= 0) & (y_true < self.num_labels)
+            if not in_range.any():
+                return None
+            y_true, answers = y_true[in_range], answers[in_range]
+        return confusion_matrix(y_true, answers, self.num_labels)
+
+
+def _declared() -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(Evidence)
+
+
+def _reject_unknown(fields: Iterable[str]) -> None:
+    known = [declared.name for declared in _declared()]
+    for name in fields:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            advice = f"did you mean {close[0]!r}?" if close else f"expected one of {known}"
+            raise TypeError(f"Evidence: unknown field {name!r}; {advice}")
+
+
+def _read(bundle: Any, name: str) -> Any:
+    try:
+        return bundle[name]
+    except ValueError as error:
+        if "pickle" in str(error):
+            raise ValueError(f"{name} holds pickled Python objects") from error
+        raise
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _are_probabilities(outputs: Array) -> bool:
+    if outputs.shape[1] == 1:
+        return bool(outputs.min() >= 0 and outputs.max() <= 1)
+    # Raw logits almost always betray themselves in the first rows; only the rest costs a pass.
+    for rows in (outputs[:64], outputs):
+        if not (rows.min() >= 0 and rows.max() <= 1):
+            return False
+        if not np.allclose(rows.sum(axis=1, dtype=np.float64), 1.0, atol=1e-3):
+            return False
+    return True
+
+
+def _probabilities(outputs: Array) -> Array | None:
+    if not np.isfinite(outputs).all():
+        return None
+    wide = outputs.astype(np.float64)
+    if _are_probabilities(outputs):
+        return np.hstack([1 - wide, wide]) if wide.shape[1] == 1 else wide
+    if wide.shape[1] == 1:
+        wide = np.hstack([np.zeros_like(wide), wide])
+    exponentials = np.exp(wide - wide.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def _argmax(logits: Array) -> Array:
+    """Return ``logits.argmax(axis=1)``, NaN included, several times faster for few columns."""
+    columns = logits.shape[1]
+    if columns > 64 or np.isnan(logits.sum()):
+        return logits.argmax(axis=1)
+    best = logits[:, 0].copy()
+    answers = np.zeros(len(logits), dtype=np.intp)
+    for column in range(1, columns):
+        better = logits[:, column] > best
+        answers[better] = column
+        np.maximum(best, logits[:, column], out=best)
+    return answers
+
+
+def outputs_to_array(value: Any, name: str = "logits") -> Array:
+    """Return an array for whatever a model returned.
+
+    Takes arrays, nested lists, tensors of TensorFlow and PyTorch (any device and float type,
+    requiring grad or not), pandas and Arrow columns, and the output objects of transformers
+    (``.logits`` or ``.predictions``).
+
+    Raises
+    ------
+    TypeError
+        If it is none of those, or is ambiguous.
+    ValueError
+        If the rows differ in length.
+
+    Examples
+    --------
+    >>> outputs_to_array([[1, 2], [3, 4]]).shape
+    (2, 2)
+    """
+    for attribute in ("logits", "predictions"):
+        inner = getattr(value, attribute, None)
+        if inner is not None and not callable(inner):
+            return outputs_to_array(inner, name)
+    if hasattr(value, "detach"):  # torch: off the graph, off the device, out of bfloat16
+        value = value.detach().cpu()
+        if "bfloat16" in str(value.dtype):
+            value = value.float()
+    if isinstance(value, Mapping):
+        raise TypeError(f"{name}: expected an array, got a mapping with keys {sorted(value)}")
+    if isinstance(value, tuple) and any(np.ndim(_plain(item)) > 1 for item in value):
+        raise TypeError(
+            f"{name}: expected an array, got a tuple of {len(value)} arrays; pass the one that "
+            "holds the logits"
+        )
+    try:
+        array = np.asarray(_plain(value))
+    except ValueError as error:
+        raise ValueError(f"{name}: expected rows of the same length, got a ragged list") from error
+    if array.dtype.name == "bfloat16":  # ml_dtypes, from TensorFlow
+        array = array.astype(np.float32)
+    if array.dtype == object:
+        raise TypeError(
+            f"{name}: expected an array of numbers, got {type(value).__name__} of Python objects"
+        )
+    return array
+
+
+def _plain(value: Any) -> Any:
+    for method in ("numpy", "to_numpy"):  # tensors; pandas and Arrow
+        convert = getattr(value, method, None)
+        if callable(convert):
+            try:
+                return convert()
+            except TypeError:
+                return value
+            except ValueError:  # Arrow, when a copy is needed
+                return convert(zero_copy_only=False)
+    return value
+
+
+def label_names_of(value: Any, name: str = "label_names") -> tuple[str, ...]:
+    """Return names by id from a list of names, id2label, label2id or a fitted encoder.
+
+    Keys may be ``int`` or ``str``; an id without a name gives ``""``, which a check reports.
+
+    Raises
+    ------
+    TypeError
+        If it is none of those.
+    ValueError
+        If it is empty or an id is negative.
+
+    Examples
+    --------
+    >>> label_names_of({"1": "spam", "0": "ham"})
+    ('ham', 'spam')
+    >>> label_names_of({"ham": 0, "spam": 1})
+    ('ham', 'spam')
+    """
+    if hasattr(value, "classes_"):
+        value = value.classes_
+    if isinstance(value, (str, bytes)):
+        raise TypeError(f"{name}: expected names by id, got the single string {value!r}")
+    if isinstance(value, Mapping):
+        value = _names_by_id(value, name)
+    elif isinstance(value, Iterable):
+        value = np.asarray(_plain(value)).ravel().tolist()
+    else:
+        raise TypeError(
+            f"{name}: expected names by id (a list, id2label, label2id or an encoder with "
+            f"classes_), got {type(value).__name__}"
+        )
+    if not value:
+        raise ValueError(f"{name}: expected at least one name, got none")
+    return tuple(str(item) for item in value)
+
+
+def _names_by_id(mapping: Mapping[Any, Any], name: str) -> list[str]:
+    def as_id(item: Any) -> int | None:
+        try:
+            return int(item) if float(item) == int(item) else None
+        except (TypeError, ValueError):
+            return None
+
+    by_key = {as_id(key): str(text) for key, text in mapping.items()}  # id2label
+    by_value = {as_id(number): str(key) for key, number in mapping.items()}  # label2id
+    # With names that are numbers, both sides read as ids; JSON makes id2label's keys strings, so
+    # it is the values' type that tells: label2id's are integers.
+    values_are_ids = mapping and all(
+        isinstance(number, (int, np.integer)) for number in mapping.values()
+    )
+    names = by_value if values_are_ids else by_key
+    if None in names:
+        raise TypeError(
+            f"{name}: expected a mapping between ids and names, got keys {list(mapping)[:4]} "
+            f"and values {list(mapping.values())[:4]}"
+        )
+    ids = [number for number in names if number is not None]
+    if min(ids, default=0) < 0:
+        raise ValueError(f"{name}: expected ids from 0, got {min(ids)}")
+    if max(ids, default=0) > max(1000, 10 * len(ids)):
+        raise ValueError(f"{name}: expected ids 0..{len(ids) - 1}, got the id {max(ids)}")
+    return [names.get(number, "") for number in range(max(ids, default=-1) + 1)]
+
+
+def _convert(name: str, value: Any, *, shape: str, kind: str) -> Any:
+    if kind == NAMES:
+        if name == "unloaded_weights":  # the one list of names that may be empty
+            return np.asarray(list(value), dtype=str)
+        return np.asarray(label_names_of(value, name), dtype=str)
+    if kind in (NUMBER, NORM):
+        return _scalar(name, value, kind)
+    array = outputs_to_array(value, name)
+    if array.dtype.kind not in "biuf":
+        advice = "; map names to ids first" if array.dtype.kind in "US" and kind == IDS else ""
+        raise TypeError(f"{name}: expected {kind}, got an array of {array.dtype}{advice}")
+    if array.ndim == 0 and shape == "(any,)":
+        array = array.reshape(1)  # an argmax over everything gives a single number
+    rank = shape.count(",") + (0 if shape.endswith(",)") else 1)
+    if array.ndim != rank:
+        raise ValueError(
+            f"{name}: expected shape {shape}, got {array.shape}{_rank_advice(array, kind)}"
+        )
+    if array.size == 0:
+        raise ValueError(f"{name}: expected at least one value, got shape {array.shape}")
+    if kind in (IDS, COUNTS):
+        array = _whole_numbers(name, array, kind)
+    elif array.dtype.kind != "f" or array.dtype.itemsize < 4:
+        array = array.astype(np.float32 if array.dtype == np.float16 else np.float64)
+    if kind == COUNTS and array.min() < 0:
+        raise ValueError(f"{name}: expected counts of at least 0, got {array.min()}")
+    if kind == SHARES and not (array.min() >= 0 and array.max() <= 1):
+        raise ValueError(
+            f"{name}: expected shares between 0 and 1, got {array.min():g} to {array.max():g}"
+        )
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _rank_advice(array: Array, kind: str) -> str:
+    if kind == IDS and array.ndim == 2:
+        return "; for one-hot labels or logits pass their argmax(axis=1)"
+    if kind == FLOATS and array.ndim == 1:
+        return "; for a single output column pass it reshaped to (-1, 1)"
+    return ""
+
+
+def _whole_numbers(name: str, array: Array, kind: str) -> Array:
+    if array.dtype.kind in "iu":
+        return array.astype(np.int64) if array.dtype == np.uint64 else array
+    whole = array.astype(np.int64) if np.isfinite(array).all() else None
+    if whole is None or (array.dtype.kind == "f" and (whole != array).any()):
+        odd = array[~np.isfinite(array)] if whole is None else array[whole != array]
+        raise ValueError(f"{name}: expected {kind} (whole numbers), got {odd[0]}")
+    return whole
+
+
+def _scalar(name: str, value: Any, kind: str) -> int | float:
+    array = outputs_to_array(value, name)
+    if array.size != 1 or array.dtype.kind not in "iuf":
+        raise TypeError(f"{name}: expected a single number, got {value!r:.60}")
+    number = array.item()
+    least = 0 if name in ("train_steps", "encoder_update", "head_update") else 1
+    if not number >= least or (kind == NUMBER and number != int(number)):
+        raise ValueError(f"{name}: expected a {kind} of at least {least}, got {number!r}")
+    return int(number) if kind == NUMBER else float(number)
+
+

@@ -1,0 +1,186 @@
+"""The grammar of every message that a reader sees on failure.
+
+What a check has to say stands beside the check; how it is said stands here: the first line, the
+table, the cause and the fix, p-values, percentages, and user text made harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .findings import Cause, Diagnosis, Finding
+
+__all__ = [
+    "DOCS",
+    "FIRST_LINE_LIMIT",
+    "MAX_ROWS",
+    "cause_lines",
+    "count",
+    "first_line",
+    "probability",
+    "render_diagnosis",
+    "render_finding",
+    "safe",
+    "share",
+    "table_lines",
+]
+
+DOCS = "docs/checks.md"
+FIRST_LINE_LIMIT = 100
+MAX_ROWS = 12
+MAX_COLUMNS = 12
+
+
+def safe(text: object, limit: int = 40) -> str:
+    """Return user text as it may be shown: no control characters, no more than ``limit`` long.
+
+    Escape sequences and bidirectional marks never reach the terminal; what is not printable is
+    shown as an escape.
+
+    Examples
+    --------
+    >>> safe("sport")
+    'sport'
+    >>> print(safe("red\\x1b[31m"))
+    red\\x1b[31m
+    """
+    raw = str(text)
+    cut = raw if len(raw) <= limit else raw[: limit - 3] + "..."
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in cut
+    )
+
+
+def share(part: int, whole: int) -> str:
+    """Return a share as a percentage that is never rounded to a false 0 % or 100 %."""
+    percent = 100 * part / whole if whole else 0.0
+    for digits in (0, 1, 2):
+        shown = f"{percent:.{digits}f}%"
+        if float(shown[:-1]) not in (0.0, 100.0) or part in (0, whole):
+            return shown
+    return f"{percent:.1g}%" if part * 2 < whole else f"{percent:.6g}%"
+
+
+def probability(p_value: float) -> str:
+    """Return a p-value for people: ``p < 1e-12``, ``p = 3e-05``, ``p = 0.04``."""
+    return "p < 1e-12" if p_value < 1e-12 else f"p = {p_value:.1g}"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Return ``1 example``, ``2 examples``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def first_line(text: str) -> str:
+    """Return ``text`` on one line of at most :data:`FIRST_LINE_LIMIT` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= FIRST_LINE_LIMIT else line[: FIRST_LINE_LIMIT - 3] + "..."
+
+
+def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Align a table, header first: text to the left, numbers to the right, at most 12 rows."""
+    if len(rows) < 2:
+        return []
+    shown = [[safe(cell, 28) for cell in row] for row in rows[: MAX_ROWS + 1]]
+    widths = [max(len(row[column]) for row in shown) for column in range(len(shown[0]))]
+    lines = []
+    for row in shown:
+        cells = [row[0].ljust(widths[0])] + [
+            cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)
+        ]
+        lines.append("  " + "  ".join(cells).rstrip())
+    if len(rows) > MAX_ROWS + 1:
+        lines.append(f"  ... {len(rows) - MAX_ROWS - 1} more")
+    return lines
+
+
+def cause_lines(causes: Sequence[Cause]) -> list[str]:
+    """Return the cause with its fix, or the candidates left and what separates them."""
+    if not causes:
+        return []
+    best = causes[0]
+    if best.certain or len(causes) == 1:
+        doubt = "" if best.certain else " (likely)"
+        lines = [f"cause: {best.code}{doubt}: {best.meaning}"]
+    else:
+        rest = ", ".join(cause.code for cause in causes[1:4])
+        lines = [f"cause: {best.code} (likeliest): {best.meaning}", f"  or else: {rest}"]
+    lines += [f"  because {reason}" for reason in best.reasons[:3]]
+    if best.settled_by and not best.certain:
+        lines.append(f"  to settle it: {best.settled_by}")
+    return [*lines, *_fix_lines(best.fix), f"docs:  {DOCS}#{best.code}"]
+
+
+def _fix_lines(fix: str) -> list[str]:
+    first, *rest = fix.splitlines() or [""]
+    return [f"fix:   {first}", *(f"       {line}" for line in rest)] if fix else []
+
+
+def render_finding(finding: Finding, causes: Sequence[Cause] = ()) -> str:
+    """Return the whole message of one finding.
+
+    ``causes`` are those of the diagnosis of all evidence, where there is one; without them the
+    finding's own are shown.
+    """
+    from .findings import CAUSES
+
+    lines = [first_line(finding.summary)]
+    table = table_lines(finding.table)
+    if table:
+        lines += ["", *table, ""]
+    if causes:
+        return "\n".join([*lines, *cause_lines(causes)])
+    if finding.causes:
+        named = finding.causes if not finding.certain else finding.causes[:1]
+        joined = " | ".join(named[:4])
+        meaning = f": {CAUSES[named[0]][1]}" if len(named) == 1 else ""
+        lines.append(f"cause: {joined}{meaning}")
+    lines += _fix_lines(finding.fix)
+    if finding.needs:
+        lines.append(f"needs: {', '.join(finding.needs)}")
+    lines.append(f"docs:  {DOCS}#{finding.check}")
+    return "\n".join(lines)
+
+
+def render_diagnosis(diagnosis: Diagnosis) -> str:
+    """Return the report: verdict, label counts, confusion matrix, findings, cause and fix."""
+    lines = [f"verdict: {diagnosis.verdict.value}"]
+    if diagnosis.labels:
+        lines += ["", *table_lines(_label_rows(diagnosis))]
+    if diagnosis.confusion is not None and len(diagnosis.confusion) <= MAX_COLUMNS:
+        lines += ["", "confusion (rows true, columns predicted)"]
+        lines += table_lines(_confusion_rows(diagnosis))
+    failed = [finding for finding in diagnosis.findings if finding.verdict.value == "failed"]
+    open_ones = [f for f in diagnosis.findings if f.verdict.value == "inconclusive"]
+    skipped = [finding for finding in diagnosis.findings if finding.verdict.value == "skipped"]
+    lines += _finding_lines("failed", failed) + _finding_lines("inconclusive", open_ones)
+    if skipped:
+        missing = ", ".join(dict.fromkeys(name for finding in skipped for name in finding.needs))
+        lines += ["", f"{count(len(skipped), 'check')} skipped; give {missing} to run them"]
+    if diagnosis.causes:
+        lines += ["", *cause_lines(diagnosis.causes)]
+    return "\n".join(lines)
+
+
+def _finding_lines(word: str, findings: Iterable[Finding]) -> list[str]:
+    lines = [f"  {f.stage}::{f.check}  {first_line(f.summary)}" for f in findings]
+    return ["", f"{word}:", *lines] if lines else []
+
+
+def _label_rows(diagnosis: Diagnosis) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("label", "true", "predicted")]
+    for label in diagnosis.labels:
+        numbers = ("-" if n is None else f"{n:,}" for n in (label.true, label.predicted))
+        rows.append((label.name, *numbers))
+    return rows
+
+
+def _confusion_rows(diagnosis: Diagnosis) -> list[tuple[str, ...]]:
+    names = [safe(label.name, 12) for label in diagnosis.labels]
+    rows: list[tuple[str, ...]] = [("", *names)]
+    for name, counts in zip(names, diagnosis.confusion or (), strict=True):
+        rows.append((name, *(f"{number:,}" for number in counts)))
+    return rows

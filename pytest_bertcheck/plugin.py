@@ -1,0 +1,110 @@
+"""pytest hooks and fixtures; imports the standard library and pytest only.
+
+Everything else is imported when ``--bertcheck`` or a fixture asks for it, so that a run that does
+not use the plugin does not pay for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .settings import add_options, is_active
+
+if TYPE_CHECKING:
+    from .evidence import Evidence
+    from .findings import Finding
+
+MARKER = "bertcheck: test of a text classifier; runs only under --bertcheck"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", MARKER)
+    if is_active(config):
+        from . import suite
+        from .settings import read_settings
+
+        settings = read_settings(config)
+        config.stash[suite.SETTINGS] = settings
+        if settings.evidence is not None:
+            config.pluginmanager.register(_recorded(settings.evidence))
+        config.pluginmanager.register(suite.Gate(config, settings), "bertcheck-gate")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if is_active(config):
+        return
+    skip = pytest.mark.skip(reason="marked bertcheck: needs --bertcheck")
+    for item in items:
+        if "bertcheck" in item.keywords and item.get_closest_marker("bertcheck"):
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def bertcheck_pipeline(pytestconfig: pytest.Config) -> Any:
+    """The pipeline under test; override it in conftest.py, or name a factory in the settings."""
+    from . import suite
+    from .settings import read_settings
+
+    return suite.load_pipeline(
+        pytestconfig.stash.get(suite.SETTINGS, None) or read_settings(pytestconfig)
+    )
+
+
+@pytest.fixture(scope="session")
+def bertcheck_evidence(bertcheck_pipeline: Any) -> Evidence:
+    """What was observed of the pipeline under test: one pass, shared by all tests."""
+    from .suite import observe
+
+    return observe(bertcheck_pipeline)
+
+
+def _recorded(path: Path) -> ModuleType:
+    """Return a plugin whose fixture gives the recorded bundle, so that no pipeline is made.
+
+    Raises
+    ------
+    pytest.UsageError
+        If the file is no evidence bundle.
+    """
+    from .evidence import Evidence
+
+    try:
+        evidence = Evidence.load(path)
+    except (TypeError, ValueError) as error:
+        raise pytest.UsageError(f"--bertcheck-evidence: {error}") from error
+
+    @pytest.fixture(scope="session", name="bertcheck_evidence")
+    def recorded_evidence() -> Evidence:
+        """The recorded bundle of ``--bertcheck-evidence``."""
+        return evidence
+
+    plugin = ModuleType("bertcheck_recorded")
+    plugin.bertcheck_evidence = recorded_evidence  # type: ignore[attr-defined]
+    return plugin
+
+
+@pytest.fixture
+def bertcheck(request: pytest.FixtureRequest) -> Callable[[Any], list[Finding]]:
+    """Check a pipeline or evidence within a test, and record the findings in the report.
+
+    Returns the findings; a failed one is for the test to judge.
+    """
+    from .suite import check_pipeline
+
+    def check(pipeline: Any, **options: Any) -> list[Finding]:
+        findings = check_pipeline(pipeline, **options)
+        request.node.user_properties.extend(
+            (f"bertcheck_{finding.check}", finding.verdict.value) for finding in findings
+        )
+        return findings
+
+    return check

@@ -1,0 +1,149 @@
+"""Experiments on a live pipeline, whose outcomes become evidence.
+
+Each probe takes the pipeline and what was observed before it, and returns evidence fields. It is
+left out when the pipeline lacks the part that it needs. Nothing here seeds or changes a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .evidence import Evidence, outputs_to_array
+from .pipeline import Pipeline
+
+__all__ = ["PROBES", "SAMPLE_SIZE", "observe"]
+
+SAMPLE_SIZE = 32
+"""Examples that a probe runs again: enough to see that outputs differ, since any difference is."""
+
+TOKEN_FIELDS = (
+    "input_ids",
+    "attention_mask",
+    "token_counts",
+    "kept_token_counts",
+    "unknown_token_share",
+)
+
+Fields = dict[str, Any]
+
+
+def observe(pipeline: Pipeline) -> Evidence:
+    """Pass the evaluation set through the pipeline once, run every probe, return the evidence."""
+    outputs = pipeline.predict(pipeline.texts)
+    fields: Fields = {
+        "y_true": pipeline.y_true,
+        "logits": outputs_to_array(outputs, "logits"),
+        "label_names": pipeline.label_names,
+        "label2id_names": pipeline.label2id_names,
+        "dataset_label_names": pipeline.dataset_label_names,
+        "max_length": pipeline.max_length,
+        "y_train": pipeline.y_train,
+        **pipeline.recorded,
+    }
+    if len(fields["logits"]) != len(pipeline.texts):
+        raise ValueError(
+            f"predict: expected outputs for {len(pipeline.texts)} texts, got {fields['logits'].shape}"
+        )
+    if pipeline.decode is not None:
+        fields["y_pred"] = pipeline.decode(outputs)
+    for probe in PROBES:
+        fields |= probe(pipeline, fields)
+    return Evidence(**fields)
+
+
+def encoded(pipeline: Pipeline, fields: Mapping[str, Any]) -> Fields:
+    """Encode the evaluation texts and count their tokens."""
+    if pipeline.encode is None:
+        return {}
+    encoding = pipeline.encode(pipeline.texts)
+    if not isinstance(encoding, Mapping):
+        raise TypeError(
+            f"encode: expected a mapping such as {{'input_ids': ...}}, "
+            f"got {type(encoding).__name__}"
+        )
+    found = {name: encoding[name] for name in TOKEN_FIELDS if name in encoding}
+    if "attention_mask" in found and "kept_token_counts" not in found:
+        mask = outputs_to_array(found["attention_mask"], "attention_mask")
+        found["kept_token_counts"] = mask.sum(axis=1)
+    return found
+
+
+def repeated(pipeline: Pipeline, fields: Mapping[str, Any]) -> Fields:
+    """Call the pipeline a second time on the first texts, in the same batch as before if small."""
+    sample = pipeline.texts[:SAMPLE_SIZE]
+    return {"repeated_logits": _outputs_of(pipeline.predict, sample, "repeated_logits")}
+
+
+def reloaded(pipeline: Pipeline, fields: Mapping[str, Any]) -> Fields:
+    """Load the pipeline again and call it on the first texts."""
+    if pipeline.load is None:
+        return {}
+    sample = pipeline.texts[:SAMPLE_SIZE]
+    predict = pipeline.load()
+    if not callable(predict):
+        raise TypeError(f"load: expected it to return predict, got {type(predict).__name__}")
+    return {"reloaded_logits": _outputs_of(predict, sample, "reloaded_logits")}
+
+
+def reference(pipeline: Pipeline, fields: Mapping[str, Any]) -> Fields:
+    """Train TF-IDF and logistic regression on the same rows, and on what truncation keeps of them.
+
+    The second sees the token ids in place of the words, as many as the model sees.
+    """
+    if pipeline.train_texts is None or pipeline.y_train is None:
+        return {}
+    y_train = outputs_to_array(pipeline.y_train, "y_train")
+    if len(np.unique(y_train)) < 2:
+        return {}
+    found = {"reference_y_pred": _reference(pipeline.train_texts, y_train, pipeline.texts)}
+    if pipeline.encode is not None and "input_ids" in fields:
+        train_ids = _ids_as_text(pipeline.encode(pipeline.train_texts))
+        found["kept_reference_y_pred"] = _reference(
+            train_ids, y_train, _ids_as_text(fields), token_pattern=r"\S+"
+        )
+    return found
+
+
+PROBES: tuple[Callable[[Pipeline, Mapping[str, Any]], Fields], ...] = (
+    encoded,
+    repeated,
+    reloaded,
+    reference,
+)
+
+
+def _outputs_of(
+    predict: Callable[[Sequence[str]], Any], texts: Sequence[str], name: str
+) -> Any:
+    array = outputs_to_array(predict(texts), name)
+    if len(array) != len(texts):
+        raise ValueError(
+            f"predict: expected outputs for {len(texts)} texts, got {array.shape} ({name})"
+        )
+    return array
+
+
+def _reference(
+    train_texts: Sequence[str], y_train: Any, texts: Sequence[str], **vectorizer: Any
+) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    model = make_pipeline(
+        TfidfVectorizer(sublinear_tf=True, **vectorizer),
+        LogisticRegression(max_iter=1000),
+    )
+    return model.fit(train_texts, y_train).predict(texts)
+
+
+def _ids_as_text(encoding: Mapping[str, Any]) -> list[str]:
+    ids = outputs_to_array(encoding["input_ids"], "input_ids")
+    mask = encoding.get("attention_mask")
+    kept = np.ones_like(ids) if mask is None else outputs_to_array(mask, "attention_mask")
+    return [
+        " ".join(map(str, row[real == 1].tolist())) for row, real in zip(ids, kept, strict=True)
+    ]

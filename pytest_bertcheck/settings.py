@@ -1,0 +1,181 @@
+"""What the user asked for: command line, ``[tool.bertcheck]``, ``bertcheck.toml``.
+
+Imported on every pytest run, so it imports the standard library and pytest only.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+__all__ = ["Settings", "add_options", "is_active", "read_settings"]
+
+SOURCES = ("bertcheck_evidence", "bertcheck_model", "bertcheck_data")
+KEYS = {"pipeline": str, "alpha": float, "strict": bool}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one run of ``pytest --bertcheck`` is to do.
+
+    Attributes
+    ----------
+    evidence
+        A recorded bundle to judge, instead of a live pipeline.
+    model, data
+        A saved transformers model and labelled texts, instead of a pipeline in code.
+    pipeline
+        ``package.module:factory``, which returns the pipeline.
+    alpha
+        Probability at most with which a healthy pipeline fails the run.
+    strict
+        Whether an inconclusive check fails.
+    file
+        The configuration file that says so, if any.
+    """
+
+    evidence: Path | None = None
+    model: Path | None = None
+    data: Path | None = None
+    pipeline: str | None = None
+    alpha: float = 0.001
+    strict: bool = False
+    file: Path | None = None
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Register the command line options."""
+    group = parser.getgroup("bertcheck", "Checks of text classifiers (pytest-bertcheck)")
+    group.addoption(
+        "--bertcheck",
+        action="store_true",
+        default=False,
+        help="Run the built-in checks on the pipeline under test, and tests marked bertcheck",
+    )
+    group.addoption(
+        "--bertcheck-evidence",
+        metavar="FILE.npz",
+        default=None,
+        help="Check this recorded evidence bundle; no model and no framework needed",
+    )
+    group.addoption(
+        "--bertcheck-model",
+        metavar="DIR",
+        default=None,
+        help="Check the transformers model saved in this folder, on --bertcheck-data",
+    )
+    group.addoption(
+        "--bertcheck-data",
+        metavar="FILE",
+        default=None,
+        help="Labelled texts for --bertcheck-model: CSV or JSON Lines with text and label",
+    )
+    group.addoption(
+        "--bertcheck-strict",
+        action="store_true",
+        default=None,
+        help="Fail checks that have too little data to tell, instead of reporting them",
+    )
+
+
+def is_active(config: pytest.Config) -> bool:
+    """Whether the run asks for the checks."""
+    return bool(config.getoption("bertcheck")) or any(
+        config.getoption(source) for source in SOURCES
+    )
+
+
+def read_settings(config: pytest.Config) -> Settings:
+    """Return the settings of this run.
+
+    Raises
+    ------
+    pytest.UsageError
+        If a file is missing or unreadable, or a setting is not what it should be.
+    """
+    file, table = _configured(config.rootpath)
+    for key, value in table.items():
+        if key not in KEYS:
+            raise pytest.UsageError(
+                f"{file}: unknown key {key!r} in [tool.bertcheck]; expected one of {sorted(KEYS)}"
+            )
+        kind = KEYS[key]
+        if not isinstance(value, kind) or (kind is float and isinstance(value, bool)):
+            raise pytest.UsageError(
+                f"{file}: {key}: expected a {kind.__name__}, got {value!r:.60}"
+            )
+    alpha = table.get("alpha", Settings.alpha)
+    if not 0 < alpha < 1:
+        raise pytest.UsageError(
+            f"{file}: alpha: expected a probability between 0 and 1, got {alpha!r}"
+        )
+    evidence, model, data = (_existing(config, source) for source in SOURCES)
+    if (model is None) != (data is None):
+        given, missing = (
+            ("--bertcheck-model", "--bertcheck-data")
+            if data is None
+            else ("--bertcheck-data", "--bertcheck-model")
+        )
+        raise pytest.UsageError(f"{given}: expected {missing} beside it, got none")
+    if evidence is not None and model is not None:
+        raise pytest.UsageError(
+            "--bertcheck-evidence and --bertcheck-model: expected one of the two, got both"
+        )
+    strict = config.getoption("bertcheck_strict")
+    return Settings(
+        evidence=evidence,
+        model=model,
+        data=data,
+        pipeline=table.get("pipeline"),
+        alpha=float(alpha),
+        strict=table.get("strict", False) if strict is None else strict,
+        file=file,
+    )
+
+
+def _existing(config: pytest.Config, source: str) -> Path | None:
+    given = config.getoption(source)
+    if given is None:
+        return None
+    path = config.invocation_params.dir / given
+    option = "--" + source.replace("_", "-")
+    wants_folder = source == "bertcheck_model"
+    if not (path.is_dir() if wants_folder else path.is_file()):
+        kind = "a folder" if wants_folder else "a file"
+        what = "is something else" if path.exists() else "does not exist"
+        raise pytest.UsageError(f"{option}: expected {kind}, got {given!r}, which {what}")
+    return path
+
+
+def _configured(root: Path) -> tuple[Path | None, Mapping[str, Any]]:
+    """Return the configuration file and its table; ``bertcheck.toml`` wins."""
+    own = root / "bertcheck.toml"
+    if own.is_file():
+        content = _toml(own)
+        table = content.get("tool", {}).get("bertcheck", content)
+        return own, table
+    project = root / "pyproject.toml"
+    if project.is_file():
+        tool = _toml(project).get("tool", {})
+        if "bertcheck" in tool:
+            if not isinstance(tool["bertcheck"], dict):
+                raise pytest.UsageError(f"{project}: [tool.bertcheck]: expected a table")
+            return project, tool["bertcheck"]
+    return None, {}
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise pytest.UsageError(f"{path}: expected TOML, got: {error}") from error
