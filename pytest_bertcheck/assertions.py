@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .checks import ALPHA, all_checks
-from .evidence import Evidence, label_names_of
+from .evidence import Evidence
 from .findings import Finding, Verdict
 
 __all__ = [
@@ -469,9 +469,7 @@ def _rank(outputs: Any) -> int:
     return int(np.ndim(outputs)) if np.isscalar(outputs) else 1
 
 
-def _judge(
-    name: str, evidence: Evidence, alpha: float, strict: bool, **options: Any
-) -> None:
+def _judge(name: str, evidence: Evidence, alpha: float, strict: bool, **options: Any) -> None:
     """Run one check; raise if it failed, warn if it could not tell."""
     __tracebackhide__ = True
     check = next(item for item in all_checks() if item.name == name)

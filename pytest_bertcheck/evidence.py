@@ -88,6 +88,8 @@ class Evidence:
         A plain reference model (TF-IDF and logistic regression) trained on the same rows.
     kept_reference_y_pred : (n,) int
         The same reference model, trained and evaluated on what truncation keeps of each text.
+    train_reference_y_pred : (m,) int
+        The same reference model cross-validated on the training rows: out-of-fold answers.
     encoder_update, head_update : float >= 0
         Relative norm of the change of those weights over training.
     overfit_loss : (T,) float
@@ -142,6 +144,7 @@ class Evidence:
     tail_logits: Any = _field("(r, C)", FLOATS)
     reference_y_pred: Any = _field("(n,)", IDS)
     kept_reference_y_pred: Any = _field("(n,)", IDS)
+    train_reference_y_pred: Any = _field("(m,)", IDS)
     encoder_update: Any = _field("()", NORM)
     head_update: Any = _field("()", NORM)
     overfit_loss: Any = _field("(T,)", FLOATS)
@@ -168,7 +171,11 @@ class Evidence:
         self._check_lengths()
 
     def _check_lengths(self) -> None:
-        for symbol, described in (("n", "the evaluation examples"), ("k", "the training sample")):
+        for symbol, described in (
+            ("n", "the evaluation examples"),
+            ("m", "the training rows"),
+            ("k", "the training sample"),
+        ):
             lengths = {
                 declared.name: len(getattr(self, declared.name))
                 for declared in dataclasses.fields(self)
@@ -228,9 +235,10 @@ class Evidence:
             If the file holds an array that is not a field of the evidence.
         """
         try:
-            with np.load(path, allow_pickle=False) as bundle:
-                if not isinstance(bundle, np.lib.npyio.NpzFile):
-                    raise ValueError("it holds a single array")
+            bundle = np.load(path, allow_pickle=False)
+            if isinstance(bundle, np.ndarray):
+                raise ValueError("it holds a single array")
+            with bundle:
                 fields = {name: _read(bundle, name) for name in bundle.files}
         except FileNotFoundError as error:
             raise ValueError(f"evidence file: expected a .npz bundle, {path} is missing") from error
@@ -375,10 +383,11 @@ def _probabilities(outputs: Array) -> Array | None:
     if wide.shape[1] == 1:
         wide = np.hstack([np.zeros_like(wide), wide])
     exponentials = np.exp(wide - wide.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
+    probabilities: Array = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return probabilities
 
 
-def _argmax(logits: Array) -> Array:
+def _argmax(logits: Array) -> Any:
     """Return ``logits.argmax(axis=1)``, NaN included, several times faster for few columns."""
     columns = logits.shape[1]
     if columns > 64 or np.isnan(logits.sum()):
@@ -579,5 +588,3 @@ def _scalar(name: str, value: Any, kind: str) -> int | float:
     if not number >= least or (kind == NUMBER and number != int(number)):
         raise ValueError(f"{name}: expected a {kind} of at least {least}, got {number!r}")
     return int(number) if kind == NUMBER else float(number)
-
-

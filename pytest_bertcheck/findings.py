@@ -121,7 +121,7 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding as builtins, ready for JSON and for pytest-xdist."""
-        return _to_builtin(asdict(self))
+        return _builtins(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Finding:
@@ -209,7 +209,7 @@ class Diagnosis:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the diagnosis as builtins, ready for JSON and for pytest-xdist."""
-        return _to_builtin(asdict(self))
+        return _builtins(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Diagnosis:
@@ -224,6 +224,10 @@ class Diagnosis:
             labels=tuple(LabelCount(**label) for label in values["labels"]),
             confusion=None if confusion is None else tuple(tuple(row) for row in confusion),
         )
+
+
+def _builtins(value: Finding | Diagnosis) -> dict[str, Any]:
+    return {name: _to_builtin(item) for name, item in asdict(value).items()}
 
 
 def _to_builtin(value: Any) -> Any:

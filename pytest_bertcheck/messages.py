@@ -20,6 +20,7 @@ __all__ = [
     "count",
     "first_line",
     "probability",
+    "quoted",
     "render_diagnosis",
     "render_finding",
     "safe",
@@ -52,6 +53,17 @@ def safe(text: object, limit: int = 40) -> str:
         letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
         for letter in cut
     )
+
+
+def quoted(text: object, limit: int = 40) -> str:
+    """Return user text in quotes, made harmless as by :func:`safe`.
+
+    Examples
+    --------
+    >>> quoted("sport")
+    "'sport'"
+    """
+    return f"'{safe(text, limit)}'"
 
 
 def share(part: int, whole: int) -> str:

@@ -117,9 +117,7 @@ class Pipeline:
             )
 
     @classmethod
-    def from_transformers(
-        cls, model: Any, tokenizer: Any = None, **parts: Any
-    ) -> Pipeline:
+    def from_transformers(cls, model: Any, tokenizer: Any = None, **parts: Any) -> Pipeline:
         """Return the pipeline of a TensorFlow transformers model, or of a folder that holds one.
 
         Parameters

@@ -10,6 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
 
 from .evidence import Evidence, outputs_to_array
 from .pipeline import Pipeline
@@ -18,6 +22,9 @@ __all__ = ["PROBES", "SAMPLE_SIZE", "observe"]
 
 SAMPLE_SIZE = 32
 """Examples that a probe runs again: enough to see that outputs differ, since any difference is."""
+
+FOLDS = 3
+"""Folds in which the reference model is cross-validated on the training rows."""
 
 TOKEN_FIELDS = (
     "input_ids",
@@ -91,19 +98,25 @@ def reloaded(pipeline: Pipeline, fields: Mapping[str, Any]) -> Fields:
 def reference(pipeline: Pipeline, fields: Mapping[str, Any]) -> Fields:
     """Train TF-IDF and logistic regression on the same rows, and on what truncation keeps of them.
 
-    The second sees the token ids in place of the words, as many as the model sees.
+    The second sees the token ids in place of the words, as many as the model sees. Besides, the
+    first is cross-validated on the training rows, to see whether their labels tell of the texts.
     """
     if pipeline.train_texts is None or pipeline.y_train is None:
         return {}
     y_train = outputs_to_array(pipeline.y_train, "y_train")
     if len(np.unique(y_train)) < 2:
         return {}
-    found = {"reference_y_pred": _reference(pipeline.train_texts, y_train, pipeline.texts)}
+    model = _reference_model()
+    found = {"reference_y_pred": model.fit(pipeline.train_texts, y_train).predict(pipeline.texts)}
+    if np.unique(y_train, return_counts=True)[1].min() >= FOLDS:
+        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)  # rows may come sorted
+        found["train_reference_y_pred"] = cross_val_predict(
+            model, pipeline.train_texts, y_train, cv=folds
+        )
     if pipeline.encode is not None and "input_ids" in fields:
         train_ids = _ids_as_text(pipeline.encode(pipeline.train_texts))
-        found["kept_reference_y_pred"] = _reference(
-            train_ids, y_train, _ids_as_text(fields), token_pattern=r"\S+"
-        )
+        model = _reference_model(token_pattern=r"\S+").fit(train_ids, y_train)
+        found["kept_reference_y_pred"] = model.predict(_ids_as_text(fields))
     return found
 
 
@@ -115,9 +128,7 @@ PROBES: tuple[Callable[[Pipeline, Mapping[str, Any]], Fields], ...] = (
 )
 
 
-def _outputs_of(
-    predict: Callable[[Sequence[str]], Any], texts: Sequence[str], name: str
-) -> Any:
+def _outputs_of(predict: Callable[[Sequence[str]], Any], texts: Sequence[str], name: str) -> Any:
     array = outputs_to_array(predict(texts), name)
     if len(array) != len(texts):
         raise ValueError(
@@ -126,18 +137,11 @@ def _outputs_of(
     return array
 
 
-def _reference(
-    train_texts: Sequence[str], y_train: Any, texts: Sequence[str], **vectorizer: Any
-) -> Any:
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
-    model = make_pipeline(
+def _reference_model(**vectorizer: Any) -> Any:
+    return make_pipeline(
         TfidfVectorizer(sublinear_tf=True, **vectorizer),
         LogisticRegression(max_iter=1000),
     )
-    return model.fit(train_texts, y_train).predict(texts)
 
 
 def _ids_as_text(encoding: Mapping[str, Any]) -> list[str]:

@@ -106,9 +106,7 @@ def read_settings(config: pytest.Config) -> Settings:
             )
         kind = KEYS[key]
         if not isinstance(value, kind) or (kind is float and isinstance(value, bool)):
-            raise pytest.UsageError(
-                f"{file}: {key}: expected a {kind.__name__}, got {value!r:.60}"
-            )
+            raise pytest.UsageError(f"{file}: {key}: expected a {kind.__name__}, got {value!r:.60}")
     alpha = table.get("alpha", Settings.alpha)
     if not 0 < alpha < 1:
         raise pytest.UsageError(
@@ -142,7 +140,7 @@ def _existing(config: pytest.Config, source: str) -> Path | None:
     given = config.getoption(source)
     if given is None:
         return None
-    path = config.invocation_params.dir / given
+    path: Path = config.invocation_params.dir / given
     option = "--" + source.replace("_", "-")
     wants_folder = source == "bertcheck_model"
     if not (path.is_dir() if wants_folder else path.is_file()):
@@ -176,6 +174,7 @@ def _toml(path: Path) -> dict[str, Any]:
         import tomli as tomllib
 
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise pytest.UsageError(f"{path}: expected TOML, got: {error}") from error
+    return content

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import pytest
-from _pytest._code.code import ReprEntryNative, ReprExceptionInfo, ReprFileLocation, ReprTraceback
+from _pytest._code.code import (
+    ReprEntryNative,
+    ReprExceptionInfo,
+    ReprFileLocation,
+    ReprTraceback,
+)
 
 from .checks import ALPHA, all_checks, run_checks, select_checks
 from .diagnosis import diagnose, with_expected_failures
@@ -173,8 +178,7 @@ def observe(pipeline: Any) -> Evidence:
             _OBSERVED[pipeline] = pipeline.observe()
         except Exception as error:
             raise pytest.UsageError(
-                f"the pipeline {pipeline.name!r} cannot be checked: "
-                f"{type(error).__name__}: {error}"
+                f"the pipeline {pipeline.name!r} cannot be checked: {type(error).__name__}: {error}"
             ) from error
     return _OBSERVED[pipeline]
 
@@ -287,6 +291,7 @@ class Gate:
         self.expected: set[str] = set()
         self.reported: set[str] = set()
         self.ran = 0
+        self.not_set_up = 0
         self.misuse: list[str] = []
         self.internal_errors = 0
         self.diagnoses: dict[str, Diagnosis] = {}
@@ -338,25 +343,25 @@ class Gate:
         if isinstance(error, (CheckFailed, pytest.UsageError)):
             report.longrepr = _message_only(item, str(error))
         if isinstance(error, pytest.UsageError):
-            report.bertcheck_misuse = str(error)
+            _attach(report, misuse=str(error))
         if isinstance(report.longrepr, tuple):  # a skip: where, line, why
-            report.longrepr = (str(item.path), None, report.longrepr[2])
+            report.longrepr = (str(item.path), 1, report.longrepr[2])
         finding = item.stash.get(FINDING, None)
         if finding is not None and report.when == "call":
-            report.bertcheck_verdict = finding.verdict.value
+            _attach(report, verdict=finding.verdict.value)
             report.user_properties += [
                 ("bertcheck_verdict", finding.verdict.value),
                 ("bertcheck_summary", first_line(finding.summary)),
             ]
             if _parameters(item.nodeid) not in self._sent:  # once for each process and pipeline
                 self._sent.add(_parameters(item.nodeid))
-                report.bertcheck_diagnosis = item.stash[DIAGNOSIS].to_dict()
+                _attach(report, diagnosis=item.stash[DIAGNOSIS].to_dict())
         return report
 
     def pytest_report_teststatus(
         self, report: pytest.TestReport
     ) -> tuple[str, str, tuple[str, Mapping[str, bool]]] | None:
-        inconclusive = getattr(report, "bertcheck_verdict", "") == Verdict.INCONCLUSIVE.value
+        inconclusive = _attached(report, "verdict") == Verdict.INCONCLUSIVE.value
         if inconclusive and report.when == "call" and report.passed:
             return "inconclusive", "i", ("INCONCLUSIVE", {"yellow": True})
         return None
@@ -367,9 +372,11 @@ class Gate:
         self.reported.add(report.nodeid)
         if "bertcheck" in report.keywords and report.when == "call" and not report.skipped:
             self.ran += 1
-        if misuse := getattr(report, "bertcheck_misuse", None):
+        if "bertcheck" in report.keywords and report.when == "setup" and report.failed:
+            self.not_set_up += 1
+        if misuse := _attached(report, "misuse"):
             self.misuse.append(misuse)
-        if values := getattr(report, "bertcheck_diagnosis", None):
+        if values := _attached(report, "diagnosis"):
             self.diagnoses.setdefault(_parameters(report.nodeid), Diagnosis.from_dict(values))
 
     def pytest_report_header(self) -> str:
@@ -397,7 +404,8 @@ class Gate:
         if not self.controller or _only_looks(session.config):
             return
         green = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-        if self.misuse and session.exitstatus in (*green, pytest.ExitCode.TESTS_FAILED):
+        unusable = self.misuse or (self.not_set_up and not self.ran)
+        if unusable and session.exitstatus in (*green, pytest.ExitCode.TESTS_FAILED):
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         elif session.exitstatus in green:
             if self.internal_errors or self.expected - self.reported:
@@ -413,6 +421,8 @@ class Gate:
         lost = len(self.expected - self.reported)
         if self.internal_errors or lost:
             return f"{lost} of {len(self.expected)} checks did not report: this run proves nothing"
+        if not self.ran and self.not_set_up:
+            return "no check ran: the pipeline could not be made"
         if not self.ran:
             return (
                 "no check ran: select some of them, or give the evidence that they need "
@@ -428,6 +438,16 @@ def _parameters(nodeid: str) -> str:
 
 def _is_check(item: pytest.Item) -> bool:
     return item.getparent(CheckFile) is not None
+
+
+def _attach(report: pytest.TestReport, **values: Any) -> None:
+    """Attach builtins to a report; pytest and xdist carry a report's attributes along."""
+    for name, value in values.items():
+        setattr(report, f"bertcheck_{name}", value)
+
+
+def _attached(report: pytest.TestReport, name: str) -> Any:
+    return getattr(report, f"bertcheck_{name}", None)
 
 
 def _only_looks(config: pytest.Config) -> bool:

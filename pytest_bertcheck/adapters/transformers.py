@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..evidence import label_names_of
+
 __all__ = ["from_folder", "parts_of"]
 
 BATCH_SIZE = 32
@@ -40,25 +42,22 @@ def parts_of(model: Any, tokenizer: Any = None, **parts: Any) -> dict[str, Any]:
     if folder is not None:
         model, unloaded = _load(folder)
         recorded.setdefault("unloaded_weights", unloaded)
-        parts.setdefault("load", lambda: _predict(_load(folder)[0], encode))
         if tokenizer is None:
             tokenizer = _load_tokenizer(transformers, folder)
     if tokenizer is None:
         raise ValueError("tokenizer: expected the model's tokenizer, got none")
-    config = model.config
-    limit = parts.pop("max_length", None) or _max_length(tokenizer, config)
+    limit = parts.pop("max_length", None) or _max_length(tokenizer, model.config)
     encode = _encode(tokenizer, limit)
-    own = {
+    own: dict[str, Any] = {
         "predict": _predict(model, encode),
         "encode": encode,
-        "label_names": config.id2label,
-        "label2id_names": config.label2id,
+        "label_names": label_names_of(model.config.id2label),
+        "label2id_names": label_names_of(model.config.label2id, "label2id"),
         "max_length": limit,
         "recorded": recorded,
     }
-    from ..evidence import label_names_of
-
-    own["label_names"] = label_names_of(config.id2label)
+    if folder is not None:
+        own["load"] = lambda: _predict(_load(folder)[0], encode)
     return {**own, **parts}
 
 
@@ -83,9 +82,7 @@ def _load(folder: Path) -> tuple[Any, list[str]]:
         raise ValueError(f"{folder}: expected a saved transformers model, got no config.json")
     auto = transformers.TFAutoModelForSequenceClassification
     try:
-        model, info = auto.from_pretrained(
-            folder, output_loading_info=True, local_files_only=True
-        )
+        model, info = auto.from_pretrained(folder, output_loading_info=True, local_files_only=True)
     except TypeError as error:
         if "safe_open" not in str(error):
             raise
@@ -106,9 +103,10 @@ def _load_pytorch_safetensors(folder: Path) -> tuple[Any, dict[str, Any]]:
     config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
     model = transformers.TFAutoModelForSequenceClassification.from_config(config)
     weights = safetensors.numpy.load_file(str(folder / "model.safetensors"))
-    return load_pytorch_state_dict_in_tf2_model(
+    model, info = load_pytorch_state_dict_in_tf2_model(
         model, weights, allow_missing_keys=True, output_loading_info=True
     )
+    return model, info
 
 
 def _load_tokenizer(transformers: Any, folder: Path) -> Any:

@@ -83,8 +83,13 @@ def check(
 
     def register(function: Callable[..., Finding]) -> Check:
         registered = Check(function.__name__, stage, function, tuple(needs), tuple(causes))
-        if registered.name in _REGISTRY:
-            raise ValueError(f"check: the name {registered.name!r} is taken")
+        known = _REGISTRY.get(registered.name)
+        # The same function again is a module that was reloaded.
+        if known is not None and known.function.__module__ != function.__module__:
+            raise ValueError(
+                f"check: expected a new name, got {registered.name!r}, which "
+                f"{known.function.__module__} has"
+            )
         _REGISTRY[registered.name] = registered
         return registered
 

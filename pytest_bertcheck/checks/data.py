@@ -10,11 +10,11 @@ import numpy.typing as npt
 from .. import statistics
 from ..evidence import Evidence
 from ..findings import Finding, Verdict
-from ..messages import count, probability, safe, share
+from ..messages import count, probability, quoted, share
 from . import ALPHA, check
 from .outputs import collapse_test
 
-__all__ = ["classes_balanced", "labels_valid"]
+__all__ = ["classes_balanced", "labels_informative", "labels_valid"]
 
 SENTINELS = {-1: "hidden test labels", -100: "positions that the loss ignores"}
 
@@ -127,7 +127,7 @@ def classes_balanced(
     signs = {"training-imbalanced": bool(ratio > max_imbalance_ratio)}
     description = (
         f"{share(int(counts[largest]), len(valid))} of {count(len(valid), 'training row')} are "
-        f"{safe(names[largest], 20)!r}, {counts[smallest]} are {safe(names[smallest], 20)!r}"
+        f"{quoted(names[largest], 20)}, {counts[smallest]} are {quoted(names[smallest], 20)}"
     )
     if p_value > alpha and not (ratio > max_imbalance_ratio and _answers_are(evidence, largest)):
         summary = f"training labels within {max_imbalance_ratio:g}:1: {description}"
@@ -142,7 +142,8 @@ def classes_balanced(
         if not collapse.collapsed:
             summary = f"training is imbalanced and the model copes: {description}"
             return Finding(Verdict.PASSED, summary, statistics=stats, p_value=p_value, signs=signs)
-        consequence = f"; the model answers {safe(names[largest], 12)!r} to all"
+        description = description.partition(",")[0]
+        consequence = ", and so are the answers to all others"
     elif evidence.answers is not None:
         summary = f"training is imbalanced, y_true would tell if the model copes: {description}"
         return Finding(
@@ -174,3 +175,35 @@ def _ids(num_labels: int) -> tuple[str, ...]:
 
 def _answers_are(evidence: Evidence, label: int) -> bool:
     return evidence.answers is not None and bool((evidence.answers == label).all())
+
+
+@check(
+    stage="data",
+    needs=["y_train", "train_reference_y_pred"],
+    causes=["labels-shuffled"],
+)
+def labels_informative(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
+    """Do the training labels say anything about the training texts?
+
+    A plain reference model (TF-IDF and logistic regression) is cross-validated on the training
+    rows. Null hypothesis: its out-of-fold answers are independent of the labels (Fisher's exact
+    test for each label, Bonferroni over labels, at 0.01). Not rejecting it is inconclusive, never
+    a failure: labels may be shuffled, or the task may be beyond a bag of words.
+    """
+    y_train, answers = evidence.y_train, evidence.train_reference_y_pred
+    valid = (y_train >= 0) & (answers >= 0)
+    if not valid.any():
+        return Finding(Verdict.INCONCLUSIVE, "no training label is a label id: see labels_valid")
+    num_labels = int(max(y_train[valid].max(), answers[valid].max())) + 1
+    confusion = statistics.confusion_matrix(y_train[valid], answers[valid], num_labels)
+    p_value = statistics.match_above_chance(confusion)
+    total, hits = int(confusion.sum()), int(np.trace(confusion))
+    right = f"TF-IDF gets {hits}/{total} training rows right ({share(hits, total)})"
+    tells = p_value <= 0.01
+    return Finding(
+        Verdict.PASSED if tells else Verdict.INCONCLUSIVE,
+        f"training labels {'tell of' if tells else 'may say nothing about'} the texts: {right}",
+        statistics={"accuracy": hits / total, "rows": total, "independence_p_value": p_value},
+        causes=() if tells else ("labels-shuffled",),
+        signs={"training-labels-tell-nothing": not tells},
+    )

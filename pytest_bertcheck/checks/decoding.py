@@ -212,9 +212,7 @@ def known_mistakes(evidence: Evidence) -> Iterator[Mistake]:
             lambda: logits[:, 0].astype(np.int64),
         )
         return
-    yield Mistake(
-        ("argmin-decoded",), "argmin instead of argmax", lambda: logits.argmin(axis=1)
-    )
+    yield Mistake(("argmin-decoded",), "argmin instead of argmax", lambda: logits.argmin(axis=1))
     yield Mistake(
         ("argmax-wrong-axis",),
         "argmax over the examples (axis=0)",
@@ -288,7 +286,7 @@ def _thresholds(evidence: Evidence) -> Iterator[Mistake]:
             ("raw output", logits[:, column]),
             ("sigmoid of the output", 1 / (1 + np.exp(-logits[:, column].astype(np.float64)))),
         ):
-            codes = ("threshold-on-logits",)
+            codes: tuple[str, ...] = ("threshold-on-logits",)
             if column == 0:
                 codes += ("argmin-decoded", "label-mapping-swapped")
             yield Mistake(

@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from .. import statistics
 from ..evidence import Evidence
 from ..findings import Finding, Verdict
-from ..messages import count, probability, safe, share
+from ..messages import count, probability, quoted, share
 from . import ALPHA, check
 
 __all__ = ["label_mapping_consistent", "labels_not_swapped"]
@@ -63,13 +63,13 @@ def label_mapping_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Fin
     if inverse is not None and inverse != model:
         moved = [name for name in model if name in inverse and inverse.index(name) !=
                  model.index(name)]  # fmt: skip
-        example = f", {safe(moved[0], 20)!r} is {model.index(moved[0])} in one" if moved else ""
+        example = f", {quoted(moved[0], 20)} is {model.index(moved[0])} in one" if moved else ""
         return failed(
             f"id2label and label2id contradict each other{example}", _mapping_to_paste(wanted)
         )
     if len(set(model)) < len(model):
         twice = next(name for name in model if model.count(name) > 1)
-        what = "an id has no name" if not twice else f"{safe(twice, 20)!r} names two ids"
+        what = "an id has no name" if not twice else f"{quoted(twice, 20)} names two ids"
         return failed(what, _mapping_to_paste(wanted))
     counted = dataset if dataset is not None else None
     if width is not None and width > 1 and len(model) != width and counted is None:
@@ -81,7 +81,7 @@ def label_mapping_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Fin
         if placeholders == len(model):
             return Finding(
                 Verdict.INCONCLUSIVE,
-                f"label names are placeholders such as {safe(model[0], 20)!r}",
+                f"label names are placeholders such as {quoted(model[0], 20)}",
                 statistics=stats,
                 needs=("dataset_label_names",),
                 signs=signs,
@@ -112,18 +112,18 @@ def label_mapping_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Fin
         first = moved_ids[0]
         return failed(
             f"{len(moved_ids)}/{len(model)} names at other ids: {first} is "
-            f"{safe(model[first], 16)!r} in the model, {safe(dataset[first], 16)!r} in the data",
+            f"{quoted(model[first], 16)} in the model, {quoted(dataset[first], 16)} in the data",
             _mapping_to_paste(dataset),
             "label-mapping-swapped",
         )
     if placeholders:
         return failed(
-            f"{placeholders}/{len(model)} names are placeholders such as {safe(model[0], 16)!r}",
+            f"{placeholders}/{len(model)} names are placeholders such as {quoted(model[0], 16)}",
             _mapping_to_paste(dataset),
         )
     return Finding(
         Verdict.INCONCLUSIVE,
-        f"names differ: {safe(model[0], 20)!r} in the model, {safe(dataset[0], 20)!r} in the data",
+        f"names differ: {quoted(model[0], 20)} in the model, {quoted(dataset[0], 20)} in the data",
         statistics=stats,
         fix=_mapping_to_paste(dataset),
         signs=signs,
@@ -139,9 +139,7 @@ def _plain(name: str) -> str:
     return name.strip().casefold()
 
 
-def _name_table(
-    model: Sequence[str], dataset: Sequence[str] | None
-) -> tuple[tuple[str, ...], ...]:
+def _name_table(model: Sequence[str], dataset: Sequence[str] | None) -> tuple[tuple[str, ...], ...]:
     other = dataset or ()
     length = max(len(model), len(other))
     rows = (
@@ -156,7 +154,7 @@ def _name_table(
 
 
 def _mapping_to_paste(names: Sequence[str]) -> str:
-    shown = ", ".join(f"{i}: {safe(name)!r}" for i, name in enumerate(names[:12]))
+    shown = ", ".join(f"{i}: {quoted(name)}" for i, name in enumerate(names[:12]))
     dots = ", ..." if len(names) > 12 else ""
     return (
         f"model.config.id2label = {{{shown}{dots}}}\n"
@@ -177,7 +175,9 @@ def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     answered more often with its target than with itself. Test: given the number of examples
     answered either way, those answered with the target are at most binomial with p = 1/2; exact,
     times the number of cycles of that length that there are and the number of lengths. A cycle is
-    reported only if, besides, each of its labels goes to its target more often than to itself.
+    reported only if, besides, each of its labels goes to its target more often than to itself, and
+    most of their examples do; if most do not, whether it is a swap or a strong confusion cannot be
+    told, and the finding is inconclusive.
     A healthy model, whose every label is answered with itself at least as often as with any other
     one, fails with probability at most ``alpha``.
 
@@ -202,6 +202,7 @@ def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     _, targets = linear_sum_assignment(confusion, maximize=True)
     total, hits = int(confusion.sum()), int(np.trace(confusion))
     swapped: list[tuple[list[int], float]] = []
+    confused: list[list[int]] = []
     tried = []
     for cycle in _cycles(targets):
         to_target = sum(int(confusion[label, targets[label]]) for label in cycle)
@@ -211,8 +212,21 @@ def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         tried.append(p_value)
         prefers = all(confusion[label, targets[label]] > confusion[label, label] for label in cycle)
         if prefers and p_value <= alpha:
-            swapped.append((cycle, p_value))
+            if 2 * to_target > int(confusion[cycle].sum()):
+                swapped.append((cycle, p_value))
+            else:
+                confused.append(cycle)
     stats: dict[str, Any] = {"accuracy": hits / total, "examples": total}
+    if not swapped and confused:
+        first = confused[0][0]
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"swapped labels or strong confusion: {share(hits, total)} right, "
+            f"{quoted(evidence.names[first], 14)} goes to {quoted(evidence.names[targets[first]], 14)}"
+            " more than to itself",
+            statistics=stats,
+            p_value=min(tried),
+        )
     if not swapped:
         p_value = min(tried, default=1.0)
         return Finding(
@@ -242,8 +256,8 @@ def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     first = moved[0]
     return Finding(
         Verdict.FAILED,
-        f"labels swapped: {len(moved)} of {num_labels}, {safe(names[first], 14)!r} is answered "
-        f"{safe(names[permutation[first]], 14)!r}; {share(hits, total)} right, unswapped "
+        f"labels swapped: {len(moved)} of {num_labels}, {quoted(names[first], 14)} is answered "
+        f"{quoted(names[permutation[first]], 14)}; {share(hits, total)} right, unswapped "
         f"{share(after, total)}, {probability(p_value)}",
         statistics=stats,
         p_value=p_value,

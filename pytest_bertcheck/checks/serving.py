@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..evidence import Evidence
 from ..findings import Finding, Verdict
-from ..messages import count, safe, share
+from ..messages import count, quoted, share
 from . import ALPHA, check
 
 __all__ = ["deterministic", "reload_equal"]
@@ -21,9 +21,7 @@ Batched float32 kernels may sum in another order from call to call; a difference
 no answer."""
 
 
-def _difference(
-    first: npt.NDArray[Any], second: npt.NDArray[Any]
-) -> tuple[bool, float, int]:
+def _difference(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> tuple[bool, float, int]:
     """Return whether two recordings agree, the largest difference, and how many answers changed."""
     scale = max(float(np.abs(first).max()), float(np.abs(second).max()), 1e-6)
     largest = float(np.abs(first.astype(np.float64) - second).max())
@@ -92,7 +90,7 @@ def reload_equal(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         if len(unloaded):
             problems.append(
                 f"{count(len(unloaded), 'weight')} left at random values, "
-                f"{safe(unloaded[0], 40)!r} first"
+                f"{quoted(unloaded[0], 40)} first"
             )
     again = evidence.reloaded_logits
     if again is not None and evidence.logits is not None:
@@ -109,9 +107,7 @@ def reload_equal(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
                 f"outputs by up to {largest:.2g}"
             )
     if not signs:
-        return Finding(
-            Verdict.SKIPPED, "skipped: needs logits to compare with", needs=("logits",)
-        )
+        return Finding(Verdict.SKIPPED, "skipped: needs logits to compare with", needs=("logits",))
     if problems:
         return Finding(
             Verdict.FAILED,

@@ -11,7 +11,7 @@ from ..evidence import Evidence
 from ..findings import Finding, Verdict
 from ..messages import count, probability, share
 from . import ALPHA, check
-from .outputs import demonstrably_good
+from .outputs import demonstrably_good, far_below, in_range
 
 __all__ = ["inputs_distinct", "truncation_harmless"]
 
@@ -27,9 +27,9 @@ def truncation_harmless(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     A share of truncated texts proves nothing by itself: a title may decide. Two things do.
     With ``tail_logits``: null hypothesis, a truncated text is at least as often right from its
     first tokens as from its last (exact McNemar). With ``kept_reference_y_pred``: null hypothesis,
-    a plain reference model does as well on what truncation keeps as on the whole text (exact
-    McNemar), and the model under test does as well as the reference on the whole text (exact
-    McNemar); both must reject, since a model that does well in spite of it has lost nothing.
+    a plain reference model keeps most of its skill on what truncation leaves of the texts, or the
+    model under test has most of that skill all the same (both by the test of
+    ``not_far_below_reference``; both must reject).
     Fails with probability at most ``alpha`` on a harmless truncation. With neither, answers that
     are demonstrably good (beyond halfway from the majority's share to 1) show that it did no harm.
     """
@@ -132,18 +132,20 @@ def _has_reference(evidence: Evidence) -> bool:
 
 
 def _kept_against_whole(evidence: Evidence) -> tuple[float, str]:
-    y_true = evidence.y_true
-    whole = evidence.reference_y_pred == y_true
-    kept = evidence.kept_reference_y_pred == y_true
-    model = evidence.answers == y_true
+    whole, kept = evidence.reference_y_pred, evidence.kept_reference_y_pred
+    num_labels = evidence.num_labels or 0
+    rows = in_range(num_labels, evidence.y_true, whole)
+    if not rows.any():
+        return 1.0, ""
+    y_true, whole, kept = evidence.y_true[rows], whole[rows], kept[rows]
     p_value = max(
-        statistics.paired_worse(int((whole & ~kept).sum()), int((kept & ~whole).sum())),
-        statistics.paired_worse(int((whole & ~model).sum()), int((model & ~whole).sum())),
+        far_below(y_true, kept, whole, num_labels),
+        far_below(y_true, evidence.answers[rows], whole, num_labels),
     )
     total = len(y_true)
-    return p_value, (
-        f"TF-IDF {share(int(kept.sum()), total)} on it, {share(int(whole.sum()), total)} on all"
-    )
+    on_kept = share(int((kept == y_true).sum()), total)
+    on_whole = share(int((whole == y_true).sum()), total)
+    return p_value, f"TF-IDF {on_kept} right on it, {on_whole} on all"
 
 
 def _quantiles(name: str, counts: Any) -> tuple[str, ...]:

@@ -92,8 +92,7 @@ def training_progressed(
             signs=signs,
         )
     ignorance = _cost_of_knowing_nothing(evidence)
-    series = [item for item in (loss, val_loss) if item is not None]
-    if not series or ignorance is None:
+    if (loss is None and val_loss is None) or ignorance is None:
         return Finding(
             Verdict.INCONCLUSIVE,
             "whether training progressed takes its loss and the number of labels",

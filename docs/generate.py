@@ -1,0 +1,336 @@
+"""Write the pages that follow from the code: the checks, the evidence, the options, the README.
+
+``python docs/generate.py`` writes what is out of date; with ``--check`` it only says so, and
+exits with 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import inspect
+import itertools
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest_bertcheck
+from pytest_bertcheck import Evidence
+from pytest_bertcheck.checks import Check, all_checks
+from pytest_bertcheck.diagnosis import SIGNS, TABLE
+from pytest_bertcheck.findings import CAUSES, STAGES
+from pytest_bertcheck.settings import KEYS, Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+BUNDLE = "examples/tensorflow_bbc/bundles/collapsed.npz"
+QUICK_START = ("--bertcheck", f"--bertcheck-evidence={BUNDLE}")
+BLOCK = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+NOTE = "<!-- Written by docs/generate.py from the code: edit the docstring instead. -->\n"
+
+
+def main() -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="Write nothing, exit 1 if outdated")
+    only_check = parser.parse_args().check
+    outdated = {path: text for path, text in generated().items() if not is_current(path, text)}
+    for path, text in outdated.items():
+        print(f"{path.relative_to(ROOT)}: {'outdated' if only_check else 'written'}")
+        if not only_check:
+            path.write_text(text, encoding="utf-8")
+    return 1 if only_check and outdated else 0
+
+
+def generated() -> dict[Path, str]:
+    """Return every generated file with the text that it should have."""
+    readme = README.read_text(encoding="utf-8")
+    return {
+        ROOT / "docs" / "checks.md": checks_page(),
+        ROOT / "docs" / "evidence.md": evidence_page(),
+        ROOT / "docs" / "options.md": options_page(),
+        README: BLOCK.sub(lambda match: match[1] + BLOCKS[match[2]]() + match[3], readme),
+    }
+
+
+def is_current(path: Path, text: str) -> bool:
+    """Return whether the file has this text already."""
+    return path.is_file() and path.read_text(encoding="utf-8") == text
+
+
+# checks.md: a failure message links to `#<check>` or `#<cause>`, so each has a heading of that name
+
+
+def checks_page() -> str:
+    """Return the page of all checks and all causes."""
+    parts = [
+        NOTE,
+        "# Checks and causes\n",
+        "A check asks one question of the [evidence](evidence.md) and answers `passed`, `failed`, "
+        "`inconclusive` (too little data to tell) or `skipped` (a field that it needs was not "
+        "given). From all answers together the plugin names the causes that are left standing.\n",
+        "## Checks\n",
+    ]
+    for check in all_checks():
+        parts += check_section(check)
+    parts += [
+        "## Causes\n",
+        "What a check establishes beyond doubt is a fact and is named as it is. Otherwise each "
+        "cause below is weighed by the signs that speak for it and against it, and the report "
+        "says what would settle the question.\n",
+    ]
+    for code in CAUSES:
+        parts += cause_section(code)
+    return "\n".join(parts)
+
+
+def check_section(check: Check) -> Iterator[str]:
+    """Yield the section of one check, paragraph by paragraph."""
+    yield f"### {check.name}\n"
+    yield markdown(check.description)
+    yield f"- **Id:** `{check.stage}::{check.name}`"
+    yield f"- **Needs:** {needs_of(check)}"
+    limits = ", ".join(f"`{name}={value}`" for name, value in limits_of(check).items())
+    if limits:
+        yield f"- **Limits:** {limits}"
+    assertion = getattr(pytest_bertcheck, f"assert_{check.name}", None)
+    if assertion is not None:
+        yield f"- **In a test:** `{assertion.__name__}({signature(assertion)})`"
+    yield f"- **Causes:** {', '.join(link(code) for code in check.causes)}\n"
+
+
+def cause_section(code: str) -> Iterator[str]:
+    """Yield the section of one cause, paragraph by paragraph."""
+    stage, meaning = CAUSES[code]
+    yield f"### {code}\n"
+    yield f"{meaning[0].upper()}{meaning[1:]}.\n"
+    if stage in STAGES:
+        yield f"- **Stage:** {stage}"
+    checks = [link(check.name) for check in all_checks() if code in check.causes]
+    if code != "unknown":
+        yield f"- **Named by:** {', '.join(checks) or 'no check yet'}"
+    row = TABLE.get(code)
+    if row is None and checks:
+        yield "- **Fix:** the failure message gives it, with the names and numbers of the case"
+    if row is not None:
+        for title, direction in (("Speaks for it", 1), ("Speaks against it", -1)):
+            signs = sorted(
+                (-direction * weight, sentence)
+                for sign, weights in row.weights.items()
+                for weight, sentence in zip(weights, SIGNS.get(sign, ("", "")), strict=True)
+                if direction * weight > 0 and sentence
+            )
+            if signs:
+                yield f"- **{title}:** {'; '.join(sentence for _, sentence in signs)}"
+        if row.fix:
+            yield f"- **Fix:** {row.fix}"
+        if row.settled_by:
+            yield f"- **What would settle it:** {row.settled_by}"
+    yield ""
+
+
+def needs_of(check: Check) -> str:
+    """Return the fields that a check needs, as words."""
+    choices = [(need,) if isinstance(need, str) else need for need in check.needs]
+    return ", and ".join(" or ".join(f"`{name}`" for name in choice) for choice in choices)
+
+
+def limits_of(check: Check) -> dict[str, object]:
+    """Return the limits that a check's own parameters set, with their defaults."""
+    parameters = inspect.signature(check.function).parameters
+    return {
+        name: parameter.default
+        for name, parameter in parameters.items()
+        if name not in ("evidence", "alpha")
+    }
+
+
+def signature(function: object) -> str:
+    """Return the parameters of a function without their types."""
+    parameters = inspect.signature(function).parameters.values()  # type: ignore[arg-type]
+    names = [
+        p.name if p.default is p.empty else f"{p.name}={p.default!r}"
+        for p in parameters
+        if p.name not in ("alpha", "strict")
+    ]
+    first_keyword = next(
+        (place for place, p in enumerate(parameters) if p.kind is p.KEYWORD_ONLY), len(names)
+    )
+    return ", ".join([*names[:first_keyword], "*", *names[first_keyword:]]).removesuffix(", *")
+
+
+def link(name: str) -> str:
+    """Return a link to the section of a check or a cause."""
+    return f"[{name}](#{name})"
+
+
+def markdown(docstring: str) -> str:
+    """Return a docstring as Markdown: its paragraphs, and roles and literals as code."""
+    text = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", inspect.cleandoc(docstring))
+    return text.replace("``", "`") + "\n"
+
+
+# evidence.md
+
+
+def evidence_page() -> str:
+    """Return the table of the fields of the evidence; fields described together share a row."""
+    needed_by: dict[str, list[str]] = {}
+    for check in all_checks():
+        for need in check.needs:
+            for name in (need,) if isinstance(need, str) else need:
+                needed_by.setdefault(name, []).append(f"[{check.name}](checks.md#{check.name})")
+    descriptions = described_parameters(Evidence)
+    together = itertools.groupby(
+        dataclasses.fields(Evidence), lambda field: descriptions[field.name]
+    )
+    rows = []
+    for description, group in together:
+        fields = list(group)
+        kinds = (f"`{field.metadata['shape']}` {field.metadata['kind']}" for field in fields)
+        checks = itertools.chain.from_iterable(needed_by.get(field.name, ()) for field in fields)
+        rows.append(
+            (
+                ", ".join(f"`{field.name}`" for field in fields),
+                ", ".join(dict.fromkeys(kinds)),
+                description,
+                ", ".join(dict.fromkeys(checks)),
+            )
+        )
+    return "\n".join(
+        [
+            NOTE,
+            "# The evidence bundle\n",
+            EVIDENCE_INTRODUCTION,
+            table(("field", "shape and content", "what it is", "needed by"), rows),
+        ]
+    )
+
+
+EVIDENCE_INTRODUCTION = """\
+`Evidence` holds arrays observed at the stages of a pipeline. Every field is optional: give more,
+catch more. A training job writes a bundle with `Evidence(...).save("run.npz")`, or with NumPy alone:
+`np.savez_compressed("run.npz", logits=logits, y_true=y_true)`. CI judges it without a model:
+`pytest --bertcheck --bertcheck-evidence=run.npz`. Nothing in a bundle is unpickled.
+
+In the shapes, n = evaluation examples, m = training examples, C = number of labels, T = recorded
+training points (each series may have its own), k and r = sample sizes, L = encoded length.
+"""
+
+
+def described_parameters(documented: type) -> dict[str, str]:
+    """Return what the numpydoc section "Parameters" says of each name."""
+    text = inspect.getdoc(documented) or ""
+    section = text.split("Parameters\n----------\n")[1].split("\n\n")[0]
+    descriptions: dict[str, str] = {}
+    for entry in re.split(r"\n(?=\S)", section):
+        head, _, body = entry.partition("\n")
+        for name in head.partition(" : ")[0].split(", "):
+            descriptions[name] = markdown(" ".join(textwrap.dedent(body).split())).strip()
+    return descriptions
+
+
+# options.md
+
+
+def options_page() -> str:
+    """Return the options as ``pytest --help`` shows them, and the settings of the TOML files."""
+    attributes = described_attributes(Settings)
+    defaults = {field.name: field.default for field in dataclasses.fields(Settings)}
+    rows = [
+        (f"`{key}`", kind.__name__, shown(defaults[key]), attributes[key])
+        for key, kind in KEYS.items()
+    ]
+    return "\n".join(
+        [
+            NOTE,
+            "# Options\n",
+            "## Command line\n",
+            f"```text\n{help_text()}```\n",
+            "## bertcheck.toml, or `[tool.bertcheck]` in pyproject.toml\n",
+            "`bertcheck.toml` wins over `pyproject.toml`, the command line over both.\n",
+            table(("key", "type", "default", "meaning"), rows),
+        ]
+    )
+
+
+def help_text() -> str:
+    """Return the plugin's part of ``pytest --help``, in the form of the newest pytest."""
+    text = pytest_output("--help")
+    group = text.split("Checks of text classifiers (pytest-bertcheck):\n")[1].split("\n\n")[0]
+    return textwrap.dedent(group) + "\n"
+
+
+def described_attributes(documented: type) -> dict[str, str]:
+    """Return what the numpydoc section "Attributes" says of each name."""
+    text = (inspect.getdoc(documented) or "").replace("Attributes\n", "Parameters\n")
+    return described_parameters(type("", (), {"__doc__": text}))
+
+
+def shown(value: object) -> str:
+    """Return a default for the table."""
+    if value is None:
+        return "not set"
+    return str(value).lower() if isinstance(value, bool) else f"`{value}`"
+
+
+# README.md
+
+
+def failure_block() -> str:
+    """Return what the quick start prints, less what differs from machine to machine."""
+    lines = pytest_output(*QUICK_START).splitlines()
+    start = next(n for n, line in enumerate(lines) if "outputs.not_collapsed" in line)
+    end = next(n for n, line in enumerate(lines) if n > start and re.match(r"^[_=]{3,}", line))
+    summary = next(n for n, line in enumerate(lines) if "short test summary info" in line)
+    shown = [*lines[start:end], "...", *(line.strip("= ") for line in lines[summary + 1 :])]
+    shown[-1] = re.sub(r" in [\d.]+s.*", "", shown[-1])
+    command = "$ pytest " + " ".join(QUICK_START)
+    return "```console\n" + "\n".join([command, "...", *shown]) + "\n```\n"
+
+
+def check_table() -> str:
+    """Return the table of the checks."""
+    rows = [
+        (
+            f"[`{check.stage}::{check.name}`](docs/checks.md#{check.name})",
+            markdown(check.description.splitlines()[0]).strip(),
+            needs_of(check),
+        )
+        for check in all_checks()
+    ]
+    return table(("check", "what it asks", "needs"), rows)
+
+
+BLOCKS = {"failure": failure_block, "checks": check_table}
+
+
+# Helpers
+
+
+def pytest_output(*options: str) -> str:
+    """Return what pytest prints in the repository, for a reader 100 columns wide."""
+    environment: Mapping[str, str] = {
+        **{name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"},
+        "COLUMNS": "100",
+        "PY_COLORS": "0",
+    }
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options]
+    finished = subprocess.run(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False
+    )
+    return finished.stdout
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

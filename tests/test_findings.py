@@ -1,0 +1,174 @@
+"""Findings, causes and diagnoses: plain values that reach a report whole."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_bertcheck import Cause, Diagnosis, Finding, Verdict
+from pytest_bertcheck.checks import all_checks
+from pytest_bertcheck.findings import CAUSES, STAGES, LabelCount
+
+NUMBERS = st.one_of(
+    st.integers(-(2**40), 2**40),
+    st.floats(allow_nan=False),
+    st.booleans(),
+    st.none(),
+    st.text(max_size=5),
+    st.integers(0, 100).map(np.int64),
+    st.integers(0, 100).map(np.uint8),
+    st.floats(0, 1, width=32).map(np.float32),
+    st.booleans().map(np.bool_),
+    st.text(max_size=5).map(np.str_),
+    st.lists(st.integers(0, 9), max_size=3).map(lambda values: np.array(values, dtype=np.int64)),
+    st.sampled_from(list(Verdict)),
+)
+NESTED = st.recursive(
+    NUMBERS,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.lists(inner, max_size=3).map(tuple),
+        st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    ),
+    max_leaves=6,
+)
+
+
+@st.composite
+def findings(draw):
+    """A finding with whatever a check may put in, NumPy scalars and arrays included."""
+    return Finding(
+        draw(st.sampled_from(list(Verdict))),
+        draw(st.text(max_size=20)),
+        check=draw(st.sampled_from([check.name for check in all_checks()])),
+        stage=draw(st.sampled_from(STAGES)),
+        statistics=draw(st.dictionaries(st.text(max_size=6), NESTED, max_size=4)),
+        p_value=draw(st.one_of(st.none(), st.floats(0, 1), st.floats(0, 1).map(np.float64))),
+        causes=tuple(draw(st.lists(st.sampled_from(sorted(CAUSES)), max_size=3))),
+        certain=draw(st.one_of(st.booleans(), st.booleans().map(np.bool_))),
+        fix=draw(st.text(max_size=9)),
+        needs=tuple(draw(st.lists(st.text(max_size=5), max_size=2))),
+        signs=draw(st.dictionaries(st.text(max_size=5), st.booleans().map(np.bool_), max_size=3)),
+        table=tuple(draw(st.lists(st.tuples(st.text(max_size=4), st.text(max_size=4))))),
+        expected_failure=draw(st.one_of(st.none(), st.text(max_size=5))),
+    )
+
+
+@st.composite
+def diagnoses(draw):
+    """A diagnosis of such findings."""
+    counts = st.one_of(st.none(), st.integers(0, 9).map(np.int64))
+    names = draw(st.lists(st.text(max_size=4), max_size=3))
+    confusion = tuple(tuple(range(len(names))) for _ in names)
+    return Diagnosis(
+        draw(st.sampled_from(list(Verdict))),
+        causes=tuple(
+            Cause(code, CAUSES[code][0], draw(st.booleans()), ("because",), "fix", "settle")
+            for code in draw(st.lists(st.sampled_from(sorted(CAUSES)), max_size=3))
+        ),
+        findings=tuple(draw(st.lists(findings(), max_size=3))),
+        labels=tuple(
+            LabelCount(name, draw(counts), draw(counts)) for name in names
+        ),
+        confusion=draw(st.sampled_from([None, confusion])) if names else None,
+    )
+
+
+def assert_builtins(value):
+    """Fail if anything in ``value`` is not of a builtin type, exactly."""
+    assert type(value) in (dict, list, str, int, float, bool, type(None)), type(value)
+    for item in value.items() if isinstance(value, dict) else ():
+        assert type(item[0]) is str
+        assert_builtins(item[1])
+    for item in value if isinstance(value, list) else ():
+        assert_builtins(item)
+
+
+@given(finding=findings())
+@settings(deadline=None, max_examples=80)
+def test_a_finding_survives_the_way_through_json(finding):
+    """to_dict is made of builtins only, and from_dict gives back what JSON carried."""
+    values = finding.to_dict()
+    assert_builtins(values)
+    again = Finding.from_dict(json.loads(json.dumps(values)))
+    assert json.dumps(values) == json.dumps(again.to_dict())
+    assert finding.verdict is again.verdict
+    assert (finding.causes, finding.needs, finding.table) == (
+        again.causes,
+        again.needs,
+        again.table,
+    )
+
+
+@given(diagnosis=diagnoses())
+@settings(deadline=None, max_examples=60)
+def test_a_diagnosis_survives_the_way_through_json(diagnosis):
+    """A worker's diagnosis reaches the controller equal, and reads the same."""
+    values = diagnosis.to_dict()
+    assert_builtins(values)
+    again = Diagnosis.from_dict(json.loads(json.dumps(values)))
+    assert json.dumps(values) == json.dumps(again.to_dict())
+    assert diagnosis.causes == again.causes
+    assert str(diagnosis) == str(again)
+
+
+@given(diagnosis=diagnoses())
+@settings(deadline=None, max_examples=20)
+def test_values_can_be_pickled(diagnosis):
+    """Findings and diagnoses may cross process boundaries of any kind."""
+    assert str(diagnosis) == str(pickle.loads(pickle.dumps(diagnosis)))  # noqa: S301  # our own
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_a_verdict_is_its_word(verdict):
+    """A verdict compares equal to its word and prints as it."""
+    assert verdict.value == verdict
+    assert verdict.value == str(verdict) == f"{verdict}"
+    assert verdict is Verdict(verdict.value)
+
+
+def test_values_are_frozen():
+    """What a check said cannot be changed afterwards."""
+    finding = Finding(Verdict.PASSED, "fine")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        finding.verdict = Verdict.FAILED
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Cause("diverged", "training", True, (), "").certain = False
+
+
+@pytest.mark.parametrize("code", CAUSES)
+def test_every_cause_has_a_stage_and_a_meaning(code):
+    """Every code of the vocabulary sits in a stage and says in one line what it stands for."""
+    stage, meaning = CAUSES[code]
+    assert stage in (*STAGES, "any")
+    assert meaning == Cause(code, stage, False, (), "").meaning
+    assert 10 < len(meaning) < 80
+    assert meaning.isprintable()
+    assert not meaning.endswith(".")
+
+
+DESIGNED = {
+    "data": "class-imbalance labels-shuffled labels-noisy training-data-sorted",
+    "labels": "label-mapping-swapped label-out-of-range label-names-missing",
+    "tokens": "truncation-loses-signal vocabulary-mismatch attention-mask-ignored inputs-constant",
+    "training": "learning-rate-too-high learning-rate-too-low too-few-steps weights-not-updated "
+    "learning-rate-schedule-broken loss-misconfigured diverged",
+    "serving": "weights-not-loaded dropout-at-inference",
+    "decoding": "argmax-wrong-axis wrong-tensor-decoded threshold-on-logits labels-misaligned "
+    "argmin-decoded",
+    "outputs": "metric-misreported",
+    "gate": "regression",
+    "any": "unknown",
+}
+
+
+def test_codes_are_stable():
+    """Baselines and users' tests store these codes: none may vanish, be renamed or move."""
+    expected = {code: stage for stage, codes in DESIGNED.items() for code in codes.split()}
+    assert expected == {code: stage for code, (stage, _) in CAUSES.items()}

@@ -1,0 +1,191 @@
+"""A failing check is never green, and a run that checked nothing is never a pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .conftest import PIPELINE
+
+MODES = {
+    "plain": [],
+    "no-xdist": ["-p", "no:xdist"],
+    "n2": ["-n2"],
+    "n2-loadfile": ["-n2", "--dist", "loadfile"],
+    "warnings-are-errors": ["-W", "error"],
+    "assert-plain": ["--assert=plain"],
+    "no-cacheprovider": ["-p", "no:cacheprovider"],
+    "no-terminal": ["-p", "no:terminal"],
+    "no-summary": ["--no-summary"],
+    "quiet": ["-q"],
+    "first-failure": ["-x"],
+}
+
+
+@pytest.mark.parametrize("options", MODES.values(), ids=MODES.keys())
+def test_collapse_fails_in_every_mode(
+    pytester: pytest.Pytester, bundles: Path, options: list[str]
+) -> None:
+    """A collapsed bundle exits with 1 however pytest is run, without an internal error."""
+    result = pytester.runpytest_subprocess("--bertcheck-evidence=collapsed.npz", *options)
+    assert 1 == result.ret
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+
+
+@pytest.mark.parametrize("options", [[], ["-n2"]], ids=["plain", "n2"])
+@pytest.mark.parametrize(("bundle", "exit_code"), [("healthy", 0), ("bare", 4)])
+def test_exit_code_of_healthy_and_of_bare_evidence(
+    pytester: pytest.Pytester, bundles: Path, bundle: str, exit_code: int, options: list[str]
+) -> None:
+    """Healthy evidence exits with 0, evidence for no check with 4, with xdist and without."""
+    result = pytester.runpytest_subprocess(
+        f"--bertcheck-evidence={bundle}.npz", "-W", "error", *options
+    )
+    assert exit_code == result.ret
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+
+
+@pytest.mark.parametrize("options", [[], ["-n2"]], ids=["plain", "n2"])
+def test_a_path_beside_the_flag_does_not_lose_the_checks(
+    pytester: pytest.Pytester, bundles: Path, options: list[str]
+) -> None:
+    """``pytest --bertcheck tests/`` runs the tests and the checks, and fails if a check fails."""
+    tests = pytester.mkdir("tests")
+    (tests / "test_own.py").write_text("def test_own():\n    pass\n")
+    result = pytester.runpytest_subprocess(
+        "--bertcheck", "--bertcheck-evidence=collapsed.npz", "tests", *options
+    )
+    assert 1 == result.ret
+    assert 1 <= result.parseoutcomes()["failed"]
+
+
+@pytest.mark.parametrize("options", [["-n2"], ["-n2", "--dist", "loadfile"]], ids=["load", "file"])
+def test_a_dying_worker_is_never_green(pytester: pytest.Pytester, options: list[str]) -> None:
+    """A pipeline that kills the process in which it runs fails the run under xdist."""
+    pytester.makeconftest(
+        PIPELINE
+        + """
+import os
+
+@pytest.fixture(scope="session")
+def bertcheck_pipeline():
+    return pipeline(lambda texts: os._exit(7))
+"""
+    )
+    result = pytester.runpytest_subprocess("--bertcheck", *options)
+    assert 1 == result.ret
+
+
+@pytest.mark.parametrize("options", [[], ["-n2"], ["-n2", "--dist", "loadfile"]])
+def test_numpy_scalars_in_a_finding_do_not_lose_the_failure(
+    pytester: pytest.Pytester, bundles: Path, options: list[str]
+) -> None:
+    """A check of one's own whose statistics are NumPy scalars still fails the run under xdist."""
+    pytester.makeconftest(
+        """
+import numpy as np
+from pytest_bertcheck import Finding, Verdict
+from pytest_bertcheck.checks import check
+
+@check(stage="outputs", needs=["logits"], causes=["unknown"])
+def mean_below_nine(evidence, *, alpha=0.001):
+    mean = evidence.logits.mean()
+    return Finding(
+        Verdict.FAILED,
+        f"mean is {mean:.2f}",
+        statistics={"mean": mean, "rows": np.int64(3), "counts": np.arange(3)},
+        signs={"seen": np.bool_(True)},
+        causes=("unknown",),
+    )
+"""
+    )
+    result = pytester.runpytest_subprocess("--bertcheck-evidence=healthy.npz", *options)
+    assert 1 == result.ret
+    assert {"failed": 1} == {
+        word: number for word, number in result.parseoutcomes().items() if word == "failed"
+    }
+
+
+@pytest.mark.parametrize("options", [["-n2"], ["-n2", "--dist", "loadfile"]])
+def test_a_report_that_cannot_be_serialised_is_never_green(
+    pytester: pytest.Pytester, bundles: Path, options: list[str]
+) -> None:
+    """A user's failing test that records a NumPy scalar breaks xdist, and the run is not a pass."""
+    pytester.makepyfile(
+        """
+import numpy as np
+import pytest
+
+@pytest.mark.bertcheck
+def test_f1(record_property):
+    record_property("f1", np.float64(0.2))
+    raise AssertionError("f1 too low")
+"""
+    )
+    result = pytester.runpytest_subprocess("--bertcheck-evidence=healthy.npz", *options)
+    assert result.ret in (1, 3)
+
+
+@pytest.mark.parametrize("options", [[], ["-n2"]], ids=["plain", "n2"])
+@pytest.mark.parametrize(
+    "selection",
+    [["-k", "no_such_check"], ["-m", "not bertcheck"], ["--deselect", "healthy.npz"]],
+    ids=["k", "m", "deselect"],
+)
+def test_a_selection_that_runs_no_check_is_misuse(
+    pytester: pytest.Pytester, bundles: Path, selection: list[str], options: list[str]
+) -> None:
+    """A selection under which no check runs exits with 4, even if other tests pass."""
+    pytester.makepyfile("def test_other_no_such_check():\n    pass\n")
+    result = pytester.runpytest_subprocess("--bertcheck-evidence=healthy.npz", *selection, *options)
+    assert 4 == result.ret
+    result.stdout.fnmatch_lines(["no check ran*"])
+
+
+@pytest.mark.parametrize("option", ["--collect-only", "--setup-plan", "--setup-only"])
+def test_a_run_that_only_looks_is_no_misuse(
+    pytester: pytest.Pytester, bundles: Path, option: str
+) -> None:
+    """Options that never run a test leave the exit code alone."""
+    result = pytester.runpytest_subprocess("--bertcheck-evidence=collapsed.npz", option)
+    assert 0 == result.ret
+
+
+def test_inconclusive_is_visible_and_strict_fails_it(
+    pytester: pytest.Pytester, bundles: Path
+) -> None:
+    """Too little data is reported as inconclusive by name, and is a failure under strict."""
+    result = pytester.runpytest("--bertcheck-evidence=tiny.npz")
+    assert 0 == result.ret
+    assert 1 == result.parseoutcomes()["inconclusive"]
+    result.stdout.fnmatch_lines(["*outputs::not_collapsed*about 135 would tell"])
+    strict = pytester.runpytest("--bertcheck-evidence=tiny.npz", "--bertcheck-strict")
+    assert 1 == strict.ret
+
+
+@pytest.mark.parametrize("options", [[], ["-n2"]], ids=["plain", "n2"])
+def test_a_pipeline_that_raises_is_misuse(pytester: pytest.Pytester, options: list[str]) -> None:
+    """An exception in the team's predict exits with 4 and is shown in one line, with its text."""
+    pytester.makeconftest(
+        PIPELINE
+        + """
+def broken(texts):
+    raise RuntimeError("CUDA out of memory")
+
+@pytest.fixture(scope="session")
+def bertcheck_pipeline():
+    return pipeline(broken)
+"""
+    )
+    result = pytester.runpytest_subprocess("--bertcheck", *options)
+    assert 4 == result.ret
+    result.stdout.fnmatch_lines(["*'pipeline' cannot be checked: RuntimeError: CUDA out of memory"])
+    result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_an_interrupted_run_keeps_its_exit_code(pytester: pytest.Pytester, bundles: Path) -> None:
+    """Exit codes are never combined: an interrupt stays 2."""
+    pytester.makepyfile("def test_stop():\n    raise KeyboardInterrupt\n")
+    result = pytester.runpytest_subprocess("--bertcheck-evidence=healthy.npz")
+    assert 2 == result.ret

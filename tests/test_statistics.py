@@ -1,0 +1,203 @@
+"""The shared tests and intervals, held against scipy.stats, scikit-learn and simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
+from sklearn.metrics import log_loss
+
+from pytest_bertcheck import statistics
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+@given(trials=st.integers(0, 300), successes=st.integers(0, 300), p=st.floats(0.01, 0.99))
+@settings(deadline=None, max_examples=80)
+def test_binomial_tails_are_scipys_exact_test(trials, successes, p):
+    """Both tails are the one-sided exact binomial tests, and share the point between them."""
+    assume(successes <= trials)
+    at_least = statistics.binomial_at_least(successes, trials, p)
+    at_most = statistics.binomial_at_most(successes, trials, p)
+    if trials:
+        greater = stats.binomtest(successes, trials, p, alternative="greater").pvalue
+        less = stats.binomtest(successes, trials, p, alternative="less").pvalue
+        assert pytest.approx(greater, rel=1e-6) == at_least
+        assert pytest.approx(less, rel=1e-6) == at_most
+    assert pytest.approx(1 + stats.binom.pmf(successes, trials, p)) == at_least + at_most
+
+
+@given(
+    trials=st.integers(1, 400),
+    successes=st.integers(0, 400),
+    alpha=st.sampled_from([0.2, 0.05, 0.001]),
+)
+@settings(deadline=None, max_examples=60)
+def test_clopper_pearson_is_the_inversion_of_the_binomial_test(trials, successes, alpha):
+    """At each end of the interval the one-sided test is exactly at alpha / 2."""
+    assume(successes <= trials)
+    low, high = statistics.clopper_pearson(successes, trials, alpha)
+    assert 0 <= low <= successes / trials <= high <= 1
+    if successes:
+        assert pytest.approx(alpha / 2) == stats.binom.sf(successes - 1, trials, low)
+    else:
+        assert 0 == low
+    if successes < trials:
+        assert pytest.approx(alpha / 2) == stats.binom.cdf(successes, trials, high)
+    else:
+        assert 1 == high
+
+
+def test_clopper_pearson_of_nothing_says_nothing():
+    """Without a trial the proportion may be anything."""
+    assert (0.0, 1.0) == statistics.clopper_pearson(0, 0, 0.05)
+
+
+@given(first=st.integers(0, 200), second=st.integers(0, 200))
+@settings(deadline=None, max_examples=50)
+def test_paired_worse_is_the_exact_mcnemar_test(first, second):
+    """The test looks only at examples on which one of the two is right; equal is no evidence."""
+    p_value = statistics.paired_worse(first, second)
+    if first + second:
+        expected = stats.binomtest(first, first + second, alternative="greater").pvalue
+        assert pytest.approx(expected) == p_value
+    if first <= second:
+        assert p_value >= 0.5
+
+
+@given(cells=st.lists(st.integers(0, 60), min_size=4, max_size=4))
+@settings(deadline=None, max_examples=60)
+def test_two_labels_are_fishers_exact_test(cells):
+    """With two labels the match tests are Fisher's exact test, times the number of labels."""
+    table = np.array(cells).reshape(2, 2)
+    assume(table.sum() > 0)
+    for function, alternative in (
+        (statistics.match_above_chance, "greater"),
+        (statistics.match_below_chance, "less"),
+    ):
+        expected = min(1.0, 2 * stats.fisher_exact(table, alternative=alternative).pvalue)
+        assert pytest.approx(expected, rel=1e-6, abs=1e-12) == function(table)
+
+
+@pytest.mark.parametrize("function", [statistics.match_above_chance, statistics.match_below_chance])
+@pytest.mark.parametrize("num_labels", [2, 3, 5, 20])
+def test_matching_by_chance_is_found_no_more_often_than_allowed(function, num_labels):
+    """Over 1500 sets of answers paired with labels at random, rejections stay within 5 %."""
+    generator = np.random.default_rng(num_labels)
+    rejected = 0
+    for _ in range(375):
+        n = int(generator.integers(20, 400))
+        prior = generator.dirichlet(np.full(num_labels, 0.7))
+        y_true, y_pred = generator.choice(num_labels, size=(2, n), p=prior)
+        table = statistics.confusion_matrix(y_true, y_pred, num_labels)
+        rejected += function(table) <= 0.05
+    assert statistics.clopper_pearson(rejected, 375, 0.001)[0] <= 0.05
+
+
+@given(seed=SEEDS, num_labels=st.integers(2, 20), n=st.integers(1, 60), dtype=st.sampled_from(
+    ["int8", "uint8", "int32", "int64"]))  # fmt: skip
+@settings(deadline=None, max_examples=60)
+def test_the_confusion_matrix_is_scikit_learns(seed, num_labels, n, dtype):
+    """Pairs are counted as scikit-learn counts them, in whatever integer type they come."""
+    y_true, y_pred = np.random.default_rng(seed).integers(0, num_labels, (2, n)).astype(dtype)
+    expected = sklearn_confusion_matrix(y_true, y_pred, labels=range(num_labels))
+    np.testing.assert_array_equal(
+        expected, statistics.confusion_matrix(y_true, y_pred, num_labels)
+    )
+
+
+def test_confusion_of_many_labels_in_a_small_integer_type():
+    """200 labels in uint8 do not overflow while pairs are numbered."""
+    y = np.arange(200, dtype=np.uint8)
+    np.testing.assert_array_equal(
+        np.eye(200, dtype=int), statistics.confusion_matrix(y, y, 200)
+    )
+
+
+@given(counts=st.lists(st.integers(1, 1000), min_size=2, max_size=6))
+@settings(deadline=None, max_examples=50)
+def test_entropy_is_the_loss_of_the_class_prior(counts):
+    """The entropy of the counts is scikit-learn's log loss of always predicting the prior."""
+    y = np.repeat(np.arange(len(counts)), counts)
+    prior = np.array(counts) / sum(counts)
+    expected = log_loss(y, np.tile(prior, (len(y), 1)), labels=range(len(counts)))
+    assert pytest.approx(expected) == statistics.entropy(counts)
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [([1, 1], 0.6931), ([9, 1], 0.3251), ([8, 2], 0.5004), ([96, 4], 0.1679), ([1] * 10, 2.3026)],
+    ids=str,
+)
+def test_reference_points(counts, expected):
+    """ln 2, H(.1), H(.2), H(.04), ln 10: the constants that the documentation quotes."""
+    assert expected == round(statistics.entropy(counts), 4)
+
+
+@given(
+    alpha=st.sampled_from([0.05, 0.01, 0.001, 1e-6]),
+    probability=st.floats(0.05, 0.995),
+)
+@settings(deadline=None, max_examples=50)
+def test_examples_for_equal_answers_is_the_least_number(alpha, probability):
+    """With that many equal answers the binomial test rejects; with one fewer it does not."""
+    needed = statistics.examples_for_equal_answers(alpha, probability)
+    assert statistics.binomial_at_least(needed, needed, probability) <= alpha * (1 + 1e-9)
+    assert needed == 1 or (
+        statistics.binomial_at_least(needed - 1, needed - 1, probability) > alpha * (1 - 1e-9)
+    )
+
+
+def test_the_number_of_examples_in_the_documentation():
+    """135 equal answers at the defaults, 31 of other labels given the true ones."""
+    assert 135 == statistics.examples_for_equal_answers(0.001, 0.95)
+    assert 31 == statistics.examples_for_equal_answers(0.001, 0.8)
+
+
+P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=8)
+
+
+@given(p_values=P_VALUES, alpha=st.floats(0.001, 0.5))
+@settings(deadline=None, max_examples=100)
+def test_holm_lies_between_bonferroni_and_no_correction(p_values, alpha):
+    """Holm rejects what Bonferroni rejects, nothing above alpha, and the smallest ones first."""
+    rejected = statistics.holm(p_values, alpha)
+    assert len(p_values) == len(rejected)
+    for p_value, is_rejected in zip(p_values, rejected, strict=True):
+        if p_value <= alpha / len(p_values):
+            assert is_rejected
+        if is_rejected:
+            assert p_value <= alpha
+    kept = [p for p, is_rejected in zip(p_values, rejected, strict=True) if not is_rejected]
+    gone = [p for p, is_rejected in zip(p_values, rejected, strict=True) if is_rejected]
+    assert max(gone, default=0) <= min(kept, default=1)
+
+
+@given(p_values=P_VALUES, seed=SEEDS)
+@settings(deadline=None, max_examples=40)
+def test_holm_does_not_depend_on_the_order(p_values, seed):
+    """The same p-values in another order are rejected alike."""
+    order = np.random.default_rng(seed).permutation(len(p_values))
+    assume(len(set(p_values)) == len(p_values))
+    rejected = statistics.holm(p_values, 0.05)
+    shuffled = statistics.holm([p_values[i] for i in order], 0.05)
+    assert [rejected[i] for i in order] == shuffled
+
+
+def test_holm_of_nothing():
+    """A family without a test rejects nothing."""
+    assert [] == statistics.holm([], 0.05)
+
+
+def test_holm_holds_the_family_wise_rate():
+    """Over 2000 families of true null hypotheses, at most 5 % have any rejection."""
+    generator = np.random.default_rng(0)
+    families = generator.random((2000, 6))
+    families[:, 3:] = families[:, :3]  # tests of the same data are not independent
+    with_rejection = sum(any(statistics.holm(list(family), 0.05)) for family in families)
+    low, high = statistics.clopper_pearson(with_rejection, 2000, 0.001)
+    assert low <= 0.05
+    assert high >= 0.01  # and the method does reject
