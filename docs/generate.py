@@ -14,20 +14,22 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest_bertcheck
 from pytest_bertcheck import Evidence
 from pytest_bertcheck.checks import Check, all_checks
-from pytest_bertcheck.diagnosis import SIGNS, TABLE
+from pytest_bertcheck.diagnosis import TABLE
 from pytest_bertcheck.findings import CAUSES, STAGES
 from pytest_bertcheck.settings import KEYS, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 BUNDLE = "examples/tensorflow_bbc/bundles/collapsed.npz"
+SHOWN_CHECK = "outputs.not_collapsed"
 QUICK_START = ("--bertcheck", f"--bertcheck-evidence={BUNDLE}")
 BLOCK = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 NOTE = "<!-- Written by docs/generate.py from the code: edit the docstring instead. -->\n"
@@ -67,25 +69,27 @@ def is_current(path: Path, text: str) -> bool:
 
 def checks_page() -> str:
     """Return the page of all checks and all causes."""
-    parts = [
-        NOTE,
-        "# Checks and causes\n",
-        "A check asks one question of the [evidence](evidence.md) and answers `passed`, `failed`, "
-        "`inconclusive` (too little data to tell) or `skipped` (a field that it needs was not "
-        "given). From all answers together the plugin names the causes that are left standing.\n",
-        "## Checks\n",
-    ]
-    for check in all_checks():
-        parts += check_section(check)
-    parts += [
-        "## Causes\n",
-        "What a check establishes beyond doubt is a fact and is named as it is. Otherwise each "
-        "cause below is weighed by the signs that speak for it and against it, and the report "
-        "says what would settle the question.\n",
-    ]
-    for code in CAUSES:
-        parts += cause_section(code)
-    return "\n".join(parts)
+    checks = itertools.chain.from_iterable(check_section(check) for check in all_checks())
+    causes = itertools.chain.from_iterable(cause_section(code) for code in CAUSES)
+    return "\n".join([NOTE, CHECKS_INTRODUCTION, *checks, CAUSES_INTRODUCTION, *causes])
+
+
+CHECKS_INTRODUCTION = """\
+# Checks and causes
+
+A check asks one question of the [evidence](evidence.md) and answers `passed`, `failed`,
+`inconclusive` (too little data to tell) or `skipped` (a field that it needs was not given). From
+all answers together the plugin names the causes that are left standing.
+
+## Checks
+"""
+CAUSES_INTRODUCTION = """\
+## Causes
+
+What a check establishes beyond doubt is a fact and is named as it is. Any other cause is weighed by
+the signs that the checks saw, those listed first weighing most, and the report says what would
+settle the question. `not` means that a sign was looked for and is not there.
+"""
 
 
 def check_section(check: Check) -> Iterator[str]:
@@ -119,13 +123,13 @@ def cause_section(code: str) -> Iterator[str]:
     if row is not None:
         for title, direction in (("Speaks for it", 1), ("Speaks against it", -1)):
             signs = sorted(
-                (-direction * weight, sentence)
+                (-direction * weight, word + f"`{sign}`")
                 for sign, weights in row.weights.items()
-                for weight, sentence in zip(weights, SIGNS.get(sign, ("", "")), strict=True)
-                if direction * weight > 0 and sentence
+                for weight, word in zip(weights, ("", "not "), strict=True)
+                if direction * weight > 0
             )
             if signs:
-                yield f"- **{title}:** {'; '.join(sentence for _, sentence in signs)}"
+                yield f"- **{title}:** {', '.join(sign for _, sign in signs)}"
         if row.fix:
             yield f"- **Fix:** {row.fix}"
         if row.settled_by:
@@ -213,7 +217,7 @@ def evidence_page() -> str:
 
 EVIDENCE_INTRODUCTION = """\
 `Evidence` holds arrays observed at the stages of a pipeline. Every field is optional: give more,
-catch more. A training job writes a bundle with `Evidence(...).save("run.npz")`, or with NumPy alone:
+catch more. A training job writes a bundle with `Evidence(...).save("run.npz")`, or with NumPy:
 `np.savez_compressed("run.npz", logits=logits, y_true=y_true)`. CI judges it without a model:
 `pytest --bertcheck --bertcheck-evidence=run.npz`. Nothing in a bundle is unpickled.
 
@@ -282,15 +286,23 @@ def shown(value: object) -> str:
 
 
 def failure_block() -> str:
-    """Return what the quick start prints, less what differs from machine to machine."""
-    lines = pytest_output(*QUICK_START).splitlines()
-    start = next(n for n, line in enumerate(lines) if "outputs.not_collapsed" in line)
-    end = next(n for n, line in enumerate(lines) if n > start and re.match(r"^[_=]{3,}", line))
+    """Return what the quick start prints of one failure, and its last lines.
+
+    Left out are the other failures, the full report, and what differs between machines.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        # Beside the bundle alone: this page is checked by a test, which must not run itself.
+        bundle = Path(folder, BUNDLE)
+        bundle.parent.mkdir(parents=True)
+        bundle.write_bytes((ROOT / BUNDLE).read_bytes())
+        lines = pytest_output(*QUICK_START, folder=Path(folder)).splitlines()
+    title = next(number for number, line in enumerate(lines) if SHOWN_CHECK in line)
+    end = next(n for n, line in enumerate(lines) if n > title and re.match("[_=]{3,}", line))
     summary = next(n for n, line in enumerate(lines) if "short test summary info" in line)
-    shown = [*lines[start:end], "...", *(line.strip("= ") for line in lines[summary + 1 :])]
-    shown[-1] = re.sub(r" in [\d.]+s.*", "", shown[-1])
-    command = "$ pytest " + " ".join(QUICK_START)
-    return "```console\n" + "\n".join([command, "...", *shown]) + "\n```\n"
+    *failures, outcome = lines[summary + 1 :]
+    outcome = re.sub(" in [0-9.]+s", "", outcome.strip("= "))
+    shown = [f"$ pytest {' '.join(QUICK_START)}", "...", *lines[title + 1 : end], "...", *failures]
+    return "```console\n" + "\n".join([*shown, outcome]) + "\n```\n"
 
 
 def check_table() -> str:
@@ -312,16 +324,14 @@ BLOCKS = {"failure": failure_block, "checks": check_table}
 # Helpers
 
 
-def pytest_output(*options: str) -> str:
-    """Return what pytest prints in the repository, for a reader 100 columns wide."""
-    environment: Mapping[str, str] = {
-        **{name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"},
-        "COLUMNS": "100",
-        "PY_COLORS": "0",
-    }
+def pytest_output(*options: str, folder: Path = ROOT) -> str:
+    """Return what pytest prints in a folder, for a reader 100 columns wide."""
+    unwanted = ("BUILD_NUMBER", "CI", "PYTEST_ADDOPTS")  # change what pytest prints
+    environment = {name: value for name, value in os.environ.items() if name not in unwanted}
+    environment |= {"COLUMNS": "100", "PY_COLORS": "0"}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options]
     finished = subprocess.run(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=False
     )
     return finished.stdout
 

@@ -11,6 +11,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from .checks import ALPHA, run_checks
 from .evidence import Evidence
@@ -19,10 +22,9 @@ from .findings import CAUSES, STAGES, Cause, Diagnosis, Finding, LabelCount, Ver
 __all__ = ["SIGNS", "TABLE", "Row", "diagnose", "rank_causes"]
 
 SIGNS: dict[str, tuple[str, str]] = {
-    # sign: (sentence when seen, sentence when looked for and not seen)
+    # sign: (sentence when seen, sentence when looked for and not seen), with the statistics of the
+    # check that gives the sign to fill in
     "answers-constant": ("every answer is the same label", "answers vary"),
-    "below-chance": ("fewer answers are right than by chance", ""),
-    "calls-differ": ("two identical calls differ", "two identical calls agree"),
     "collapsed": ("one label is the answer to everything", "answers use several labels"),
     "confidence-faint": ("the outputs commit to no label", "the outputs are sure of their labels"),
     "confidence-lost-since-training": (
@@ -32,41 +34,42 @@ SIGNS: dict[str, tuple[str, str]] = {
     "cut-below-max-length": ("inputs were cut well below max_length", ""),
     "cut-part-decides": ("what was cut decides the label", "what was kept decides the label"),
     "decoding-costs": ("answers other than the argmax cost accuracy", ""),
-    "decoding-differs": ("the answers are not the argmax", "the answers are the argmax"),
-    "far-below-reference": (
-        "a TF-IDF model learnt the task from the same rows",
-        "the model does about as well as a TF-IDF reference",
-    ),
     "first-loss-off": (
-        "the first loss is above ln C, where a fresh head starts",
+        "the first loss is {first_loss:.3g}, above ln C, where a fresh head starts",
         "the first loss is that of a fresh head",
     ),
-    "hardly-a-word-kept": ("truncation keeps hardly a word of each text", ""),
+    "hardly-a-word-kept": (
+        "truncation keeps {median_kept_tokens} of {median_tokens} tokens, special ones included",
+        "",
+    ),
     "imbalance-collapse": ("the one answer is the largest training class", ""),
     "informative": ("the answers still tell something", "the answers tell nothing"),
     "inputs-empty": ("inputs are empty", ""),
     "inputs-equal": ("all inputs are encoded alike", "different texts are encoded differently"),
     "inputs-unknown": ("inputs are all [UNK]", ""),
-    "labels-out-of-range": ("label ids are out of range", ""),
     "less-than-an-epoch": ("training saw less than one epoch", ""),
     "logits-bit-equal": ("the outputs are bit for bit the same for all inputs", ""),
     "logits-constant": (
-        "the outputs do not depend on the input",
+        "the outputs do not depend on the input (spread {spread:.1g})",
         "the outputs vary with the input",
     ),
-    "logits-faint": ("the outputs hardly vary, as those of an untrained head", ""),
-    "names-in-other-order": ("the data set has the names in another order", ""),
+    "logits-not-finite": ("the outputs hold NaN or infinity", ""),
+    "loss-not-finite": ("the loss ended at NaN or infinity", ""),
     "no-step-taken": ("no optimizer step was taken", ""),
+    "outputs-are-probabilities": ("the outputs are probabilities already", ""),
     "permutation-explains": ("exchanging labels makes most answers right", ""),
     "permutation-recovered": (
         "labels are exchanged beyond chance",
         "no exchange of labels explains the answers",
     ),
     "rate-above-usual": (
-        "the learning rate is far above 5e-5",
-        "the learning rate is not above the usual",
+        "the learning rate peaks at {peak_learning_rate:.1g}; fine-tuning takes 1e-5 to 5e-5",
+        "the learning rate, {peak_learning_rate:.1g}, is not above the usual",
     ),
-    "rate-far-below-usual": ("the learning rate is far below 1e-5", "the learning rate is usual"),
+    "rate-far-below-usual": (
+        "the learning rate peaks at {peak_learning_rate:.1g}; fine-tuning takes 1e-5 to 5e-5",
+        "the learning rate, {peak_learning_rate:.1g}, is usual",
+    ),
     "rate-zero-or-negative": ("the learning rate is zero or negative", ""),
     "reference-weak": (
         "a TF-IDF model hardly learns anything from the same rows",
@@ -74,23 +77,24 @@ SIGNS: dict[str, tuple[str, str]] = {
     ),
     "reference-below-chance": ("a TF-IDF model is right less often than by chance too", ""),
     "reload-differs": ("outputs change on reload", "the reloaded model gives the same outputs"),
-    "steps-few": ("training took fewer than 20 steps", "training took enough steps to learn"),
+    "steps-few": ("training took {train_steps} steps", "training took enough steps to learn"),
     "train-loss-huge": ("the training loss exploded", ""),
     "train-loss-learnt": ("the training loss fell", "the training loss never fell"),
-    "training-imbalanced": ("the training labels are severely imbalanced", "classes are balanced"),
     "training-labels-tell-nothing": (
         "a TF-IDF model cross-validated on the training rows is at chance",
         "the training labels tell of the training texts",
     ),
-    "truncated-mostly": ("most texts are cut", ""),
     "unknown-tokens-many": ("most tokens are [UNK]", "tokens are known to the vocabulary"),
     "unsure-of-permutation": ("the outputs are far less sure than a trained model's", ""),
     "val-loss-far-above": ("the validation loss ended above that of knowing nothing", ""),
     "val-loss-learnt": (
-        "the validation loss fell: the trained model was good",
-        "the validation loss never fell",
+        "the validation loss fell to {best_val_loss:.3g}: the trained model was good",
+        "the validation loss stayed at {best_val_loss:.3g} or above",
     ),
-    "val-loss-never-moved": ("the validation loss never moved", "the validation loss moved"),
+    "val-loss-never-moved": (
+        "the validation loss never moved from {first_val_loss:.4g}",
+        "the validation loss moved",
+    ),
     "weights-unloaded": ("loading left weights at random values", "all weights were loaded"),
 }
 
@@ -417,13 +421,7 @@ def _label_counts(evidence: Evidence) -> tuple[LabelCount, ...]:
     confusion, answers = evidence.confusion, evidence.answers
     if answers is None:
         return ()
-    predicted = [0] * len(evidence.names)
-    for label in answers.tolist() if len(answers) < 1000 else ():
-        predicted[label] += 1
-    if len(answers) >= 1000:
-        import numpy as np
-
-        predicted = np.bincount(answers, minlength=len(predicted)).tolist()
+    predicted = np.bincount(answers, minlength=len(evidence.names)).tolist()
     true = None if confusion is None else confusion.sum(axis=1).tolist()
     return tuple(
         LabelCount(name, None if true is None else true[label], predicted[label])
@@ -450,7 +448,10 @@ def rank_causes(findings: Sequence[Finding]) -> tuple[Cause, ...]:
     for finding in findings:
         signs |= finding.signs
     signs["no-progress"] = any(f.check == "training_progressed" for f in failed)
-    likely = _likely(signs, failed)
+    numbers: dict[str, Any] = {}
+    for finding in findings:
+        numbers |= finding.statistics
+    likely = _likely(signs, numbers, failed)
     if not likely:
         unknown = Cause(
             "unknown",
@@ -481,7 +482,9 @@ def _facts(failed: Sequence[Finding]) -> list[Cause]:
     return list(facts.values())
 
 
-def _likely(signs: Mapping[str, bool], failed: Sequence[Finding]) -> list[Cause]:
+def _likely(
+    signs: Mapping[str, bool], numbers: Mapping[str, Any], failed: Sequence[Finding]
+) -> list[Cause]:
     scored: list[tuple[float, Cause]] = []
     for code, row in TABLE.items():
         needed = [(need,) if isinstance(need, str) else need for need in row.requires]
@@ -499,9 +502,9 @@ def _likely(signs: Mapping[str, bool], failed: Sequence[Finding]) -> list[Cause]
                 continue
             weight = seen if signs[sign] else unseen
             score += weight
-            sentence = SIGNS.get(sign, ("", ""))[0 if signs[sign] else 1]
+            sentence = SIGNS[sign][0 if signs[sign] else 1]
             if weight > 0 and sentence:
-                reasons.append((weight, sentence))
+                reasons.append((weight, sentence.format_map(numbers)))
         reasons.sort(key=lambda item: -item[0])
         concrete = next((f.fix for f in failed if f.causes == (code,)), "")
         general = next((f.fix for f in failed if f.causes[:1] == (code,)), "")

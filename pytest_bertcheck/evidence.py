@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path

@@ -109,7 +109,7 @@ def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
     return lines
 
 
-def cause_lines(causes: Sequence[Cause]) -> list[str]:
+def cause_lines(causes: Sequence[Cause], *, reasons: bool = True) -> list[str]:
     """Return the cause with its fix, or the candidates left and what separates them."""
     if not causes:
         return []
@@ -120,7 +120,8 @@ def cause_lines(causes: Sequence[Cause]) -> list[str]:
     else:
         rest = ", ".join(cause.code for cause in causes[1:4])
         lines = [f"cause: {best.code} (likeliest): {best.meaning}", f"  or else: {rest}"]
-    lines += [f"  because {reason}" for reason in best.reasons[:3]]
+    if reasons:
+        lines += [f"  because {first_line(reason)}" for reason in best.reasons[:4]]
     if best.settled_by and not best.certain:
         lines.append(f"  to settle it: {best.settled_by}")
     return [*lines, *_fix_lines(best.fix), f"docs:  {DOCS}#{best.code}"]
@@ -134,8 +135,8 @@ def _fix_lines(fix: str) -> list[str]:
 def render_finding(finding: Finding, causes: Sequence[Cause] = ()) -> str:
     """Return the whole message of one finding.
 
-    ``causes`` are those of the diagnosis of all evidence, where there is one; without them the
-    finding's own are shown.
+    ``causes`` are those of the diagnosis of all evidence, where there is one (which has the
+    reasons); without them the finding's own are shown.
     """
     from .findings import CAUSES
 
@@ -144,7 +145,7 @@ def render_finding(finding: Finding, causes: Sequence[Cause] = ()) -> str:
     if table:
         lines += ["", *table, ""]
     if causes:
-        return "\n".join([*lines, *cause_lines(causes)])
+        return "\n".join([*lines, *cause_lines(causes, reasons=False)])
     if finding.causes:
         named = finding.causes if not finding.certain else finding.causes[:1]
         joined = " | ".join(named[:4])
@@ -159,7 +160,7 @@ def render_finding(finding: Finding, causes: Sequence[Cause] = ()) -> str:
 
 def render_diagnosis(diagnosis: Diagnosis) -> str:
     """Return the report: verdict, label counts, confusion matrix, findings, cause and fix."""
-    lines = [f"verdict: {diagnosis.verdict.value}"]
+    lines = [f"verdict: {diagnosis.verdict.value}{_named(diagnosis.causes)}"]
     if diagnosis.labels:
         lines += ["", *table_lines(_label_rows(diagnosis))]
     if diagnosis.confusion is not None and len(diagnosis.confusion) <= MAX_COLUMNS:
@@ -175,6 +176,12 @@ def render_diagnosis(diagnosis: Diagnosis) -> str:
     if diagnosis.causes:
         lines += ["", *cause_lines(diagnosis.causes)]
     return "\n".join(lines)
+
+
+def _named(causes: Sequence[Cause]) -> str:
+    if not causes:
+        return ""
+    return f", {causes[0].code}{'' if causes[0].certain else ' (likely)'}"
 
 
 def _finding_lines(word: str, findings: Iterable[Finding]) -> list[str]:

@@ -263,6 +263,10 @@ class CheckFile(pytest.Module):
             finding = next(item for item in diagnosis.findings if item.check == name)
             request.node.stash[FINDING] = finding
             request.node.stash[DIAGNOSIS] = diagnosis
+            request.node.user_properties += [
+                ("bertcheck_verdict", finding.verdict.value),
+                ("bertcheck_summary", first_line(finding.summary)),
+            ]
             judge(diagnosis, name, strict=settings.strict)
 
         # pytest shows where a test's code comes from: the user's file, not this one.
@@ -349,10 +353,6 @@ class Gate:
         finding = item.stash.get(FINDING, None)
         if finding is not None and report.when == "call":
             _attach(report, verdict=finding.verdict.value)
-            report.user_properties += [
-                ("bertcheck_verdict", finding.verdict.value),
-                ("bertcheck_summary", first_line(finding.summary)),
-            ]
             if _parameters(item.nodeid) not in self._sent:  # once for each process and pipeline
                 self._sent.add(_parameters(item.nodeid))
                 _attach(report, diagnosis=item.stash[DIAGNOSIS].to_dict())

@@ -12,6 +12,13 @@ pytest_plugins = ["pytester"]
 
 
 @pytest.fixture
+def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """Inner runs without the plugin of Hypothesis, which takes longer to import than they run."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+    return pytester
+
+
+@pytest.fixture
 def bundles(pytester: pytest.Pytester) -> Path:
     """Recorded bundles in the folder of the inner run: healthy, collapsed, tiny and bare."""
     generator = np.random.default_rng(7)

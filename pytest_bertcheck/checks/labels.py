@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from math import exp, lgamma, log
@@ -19,7 +20,7 @@ from . import ALPHA, check
 
 __all__ = ["label_mapping_consistent", "labels_not_swapped"]
 
-PLACEHOLDER = re.compile(r"(label_?)?\d*", re.IGNORECASE)
+PLACEHOLDER = re.compile(r"label_?\d+", re.IGNORECASE)
 """What transformers names labels that nobody named: LABEL_0, LABEL_1."""
 
 
@@ -41,93 +42,88 @@ def label_mapping_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Fin
     model = [str(name) for name in evidence.label_names]
     dataset = _names_or_none(evidence.dataset_label_names)
     inverse = _names_or_none(evidence.label2id_names)
-    width = None if evidence.logits is None else int(evidence.logits.shape[1])
-    placeholders = sum(bool(PLACEHOLDER.fullmatch(name)) for name in model)
+    placeholders = all(PLACEHOLDER.fullmatch(name) for name in model)
     stats: dict[str, Any] = {"label_names": model, "dataset_label_names": dataset}
-    signs = {"names-placeholders": placeholders > 0}
-
-    def failed(summary: str, fix: str, cause: str = "label-names-missing") -> Finding:
-        signs["names-in-other-order"] = cause == "label-mapping-swapped"
+    moved = "" if dataset is None else _moved(model, dataset)
+    missing = _missing(model, inverse) or _miscounted(evidence, model, dataset)
+    same = dataset is not None and [*map(_plain, model)] == [*map(_plain, dataset)]
+    if placeholders and dataset is not None and not (same or moved or missing):
+        missing = f"all names are placeholders such as {quoted(model[0], 16)}"
+    if moved or missing:
         return Finding(
             Verdict.FAILED,
-            f"label mapping inconsistent: {summary}",
+            f"label mapping inconsistent: {missing or moved}",
             statistics=stats,
-            causes=(cause,),
+            causes=("label-names-missing",) if missing else ("label-mapping-swapped",),
             certain=True,
-            fix=fix,
-            signs=signs,
-            table=_name_table(model, dataset or inverse),
+            fix=_mapping_to_paste(dataset or [name for name in model if name]),
+            signs={"names-in-other-order": bool(moved)},
+            table=_name_table(model, dataset or inverse or []),
         )
-
-    wanted = dataset or [name for name in model if name]
-    if inverse is not None and inverse != model:
-        moved = [name for name in model if name in inverse and inverse.index(name) !=
-                 model.index(name)]  # fmt: skip
-        example = f", {quoted(moved[0], 20)} is {model.index(moved[0])} in one" if moved else ""
-        return failed(
-            f"id2label and label2id contradict each other{example}", _mapping_to_paste(wanted)
-        )
-    if len(set(model)) < len(model):
-        twice = next(name for name in model if model.count(name) > 1)
-        what = "an id has no name" if not twice else f"{quoted(twice, 20)} names two ids"
-        return failed(what, _mapping_to_paste(wanted))
-    counted = dataset if dataset is not None else None
-    if width is not None and width > 1 and len(model) != width and counted is None:
-        return failed(
-            f"{count(len(model), 'name')} for {count(width, 'output column')}",
-            f"load the model with num_labels={len(model)}, or name all {width} labels",
-        )
-    if dataset is None:
-        if placeholders == len(model):
-            return Finding(
-                Verdict.INCONCLUSIVE,
-                f"label names are placeholders such as {quoted(model[0], 20)}",
-                statistics=stats,
-                needs=("dataset_label_names",),
-                signs=signs,
-            )
+    if dataset is None and not placeholders:
         return Finding(
             Verdict.PASSED,
             f"{count(len(model), 'label name')}, distinct; no data set names to compare with",
             statistics=stats,
-            signs=signs,
         )
-    if len(dataset) != len(model):
-        return failed(
-            f"the model names {count(len(model), 'label')}, the data set {len(dataset)}",
-            _mapping_to_paste(dataset),
-        )
-    known = [_plain(name) for name in dataset]
-    own = [_plain(name) for name in model]
-    if own == known:
-        signs["names-in-other-order"] = False
+    if same:
         return Finding(
             Verdict.PASSED,
             f"{count(len(model), 'label name')} in the same order on both sides",
             statistics=stats,
-            signs=signs,
-        )
-    moved_ids = [i for i, name in enumerate(own) if name in known and known.index(name) != i]
-    if moved_ids:
-        first = moved_ids[0]
-        return failed(
-            f"{len(moved_ids)}/{len(model)} names at other ids: {first} is "
-            f"{quoted(model[first], 16)} in the model, {quoted(dataset[first], 16)} in the data",
-            _mapping_to_paste(dataset),
-            "label-mapping-swapped",
-        )
-    if placeholders:
-        return failed(
-            f"{placeholders}/{len(model)} names are placeholders such as {quoted(model[0], 16)}",
-            _mapping_to_paste(dataset),
+            signs={"names-in-other-order": False},
         )
     return Finding(
         Verdict.INCONCLUSIVE,
-        f"names differ: {quoted(model[0], 20)} in the model, {quoted(dataset[0], 20)} in the data",
+        f"label names are placeholders such as {quoted(model[0], 20)}"
+        if dataset is None
+        else f"names differ: {quoted(model[0], 20)} in the model, {quoted(dataset[0], 20)} in the "
+        "data",
         statistics=stats,
-        fix=_mapping_to_paste(dataset),
-        signs=signs,
-        table=_name_table(model, dataset),
+        needs=("dataset_label_names",) if dataset is None else (),
+        table=_name_table(model, dataset or []),
+    )
+
+
+def _missing(model: Sequence[str], inverse: Sequence[str] | None) -> str:
+    """Return how the model's own names contradict each other, if they do."""
+    if inverse is not None and list(inverse) != list(model):
+        other = [name for name in model if name in inverse]
+        example = next((n for n in other if inverse.index(n) != model.index(n)), None)
+        where = (
+            ""
+            if example is None
+            else f": {quoted(example, 16)} is {model.index(example)} and {inverse.index(example)}"
+        )
+        return f"id2label and label2id contradict each other{where}"
+    if "" in model:
+        return f"the id {model.index('')} has no name"
+    twice = next((name for name in model if model.count(name) > 1), None)
+    return "" if twice is None else f"{quoted(twice, 20)} names {model.count(twice)} ids"
+
+
+def _miscounted(evidence: Evidence, model: Sequence[str], dataset: Sequence[str] | None) -> str:
+    """Return how the number of names differs from that of labels, if it does."""
+    if dataset is not None and len(dataset) != len(model):
+        return f"the model names {count(len(model), 'label')}, the data set {len(dataset)}"
+    width = 1 if evidence.logits is None else int(evidence.logits.shape[1])
+    if dataset is None and width > 1 and len(model) != width:
+        return f"{count(len(model), 'name')} for {count(width, 'output column')}"
+    return ""
+
+
+def _moved(model: Sequence[str], dataset: Sequence[str]) -> str:
+    """Return how many names stand at another id than in the data set, with an example."""
+    known = [_plain(name) for name in dataset]
+    own = [_plain(name) for name in model]
+    moved = [i for i, name in enumerate(own) if name in known and known.index(name) != i]
+    if not moved:
+        return ""
+    first = moved[0]
+    there = quoted(dataset[first], 16) if first < len(dataset) else "nothing"
+    return (
+        f"{len(moved)}/{len(model)} names at other ids: {first} is {quoted(model[first], 16)} in "
+        f"the model, {there} in the data"
     )
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..evidence import Evidence
 from ..findings import Finding, Verdict
-from ..messages import count, quoted, share
+from ..messages import quoted
 from . import ALPHA, check
 
 __all__ = ["deterministic", "reload_equal"]
@@ -88,10 +88,8 @@ def reload_equal(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         signs["weights-unloaded"] = len(unloaded) > 0
         stats["unloaded_weights"] = [str(name) for name in unloaded]
         if len(unloaded):
-            problems.append(
-                f"{count(len(unloaded), 'weight')} left at random values, "
-                f"{quoted(unloaded[0], 40)} first"
-            )
+            more = f" and {len(unloaded) - 1} more" if len(unloaded) > 1 else ""
+            problems.append(f"{quoted(unloaded[0], 30)}{more} left random")
     again = evidence.reloaded_logits
     if again is not None and evidence.logits is not None:
         first = evidence.logits[: len(again)]
@@ -103,8 +101,7 @@ def reload_equal(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         stats |= {"largest_difference": largest, "changed_answers": changed}
         if not same:
             problems.append(
-                f"{share(changed, len(again))} of {len(again)} answers change on reload, "
-                f"outputs by up to {largest:.2g}"
+                f"{changed}/{len(again)} answers change on reload, outputs by up to {largest:.2g}"
             )
     if not signs:
         return Finding(Verdict.SKIPPED, "skipped: needs logits to compare with", needs=("logits",))

@@ -55,8 +55,11 @@ def training_progressed(
     Constants: ln 2 = 0.6931, H(0.1) = 0.3251.
     """
     signs = _rate_signs(evidence)
+    rates = _recorded(evidence.learning_rate)
     loss, val_loss = _recorded(evidence.loss), _recorded(evidence.val_loss)
     stats: dict[str, Any] = {"train_steps": evidence.train_steps}
+    if rates is not None:
+        stats["peak_learning_rate"] = float(rates.max())
     for name, series in (("loss", loss), ("val_loss", val_loss)):
         if series is not None:
             stats |= {f"first_{name}": float(series[0]), f"last_{name}": float(series[-1])}
@@ -105,7 +108,7 @@ def training_progressed(
     best_val = None if val_loss is None else float(val_loss.min())
     train_gain = None if best_train is None else 1 - best_train / ignorance
     val_gain = None if best_val is None else 1 - best_val / ignorance
-    stats |= {"train_gain": train_gain, "val_gain": val_gain}
+    stats |= {"train_gain": train_gain, "val_gain": val_gain, "best_val_loss": best_val}
     if val_loss is not None:
         signs["val-loss-learnt"] = best_val is not None and best_val < ignorance * (
             1 - min_progress

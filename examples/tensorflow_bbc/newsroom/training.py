@@ -48,7 +48,12 @@ def derive(run: Run, trained_directory: Path, directory: Path) -> None:
             f"{run.fault}, seed {run.seed}, needs a training of its own: {trained_directory} is "
             f"{trained.fault}, seed {trained.seed}"
         )
-    shutil.copytree(trained_directory, directory, ignore=shutil.ignore_patterns(RUN_FILE))
+    shutil.copytree(
+        trained_directory,
+        directory,
+        ignore=shutil.ignore_patterns(RUN_FILE),
+        dirs_exist_ok=True,  # what an interrupted copy left behind is overwritten
+    )
     _write_serving(run, split_articles(run.seed, run.training), directory)
 
 

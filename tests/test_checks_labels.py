@@ -1,0 +1,321 @@
+"""Checks of the mapping between ids and names, and of labels that were exchanged."""
+
+from __future__ import annotations
+
+import ast
+import re
+import types
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from sklearn.preprocessing import LabelEncoder
+
+from pytest_bertcheck import (
+    Evidence,
+    assert_label_mapping_consistent,
+    diagnose,
+    statistics,
+)
+
+from .simulate import NAMES, healthy_sessions, run_check, session, trained
+
+SEEDS = st.integers(0, 2**32 - 1)
+LABEL_NAMES = st.lists(
+    st.text("abcdefghij'\"\\ éß", min_size=1, max_size=8).filter(
+        lambda name: name.strip() and not re.fullmatch(r"(label_?)?\d*", name)
+    ),
+    min_size=2,
+    max_size=8,
+    unique_by=lambda name: name.strip().casefold(),
+)
+
+
+def mapping(model, dataset=None, **fields):
+    """Run the check of the names."""
+    evidence = Evidence(label_names=model, dataset_label_names=dataset, **fields)
+    return run_check("label_mapping_consistent", evidence)
+
+
+@given(names=LABEL_NAMES, seed=SEEDS)
+@settings(deadline=None, max_examples=60)
+def test_the_same_names_in_the_same_order_pass(names, seed):
+    """Names that are equal up to case and outer blanks pass, in every form of mapping."""
+    generator = np.random.default_rng(seed)
+    written = [name.upper() if "ß" not in name and generator.random() < 0.5 else f" {name} "
+               for name in names]  # fmt: skip
+    assume(all(a.strip().casefold() == b.strip().casefold()
+               for a, b in zip(names, written, strict=True)))  # fmt: skip
+    for model in (names, dict(enumerate(names)), {name: i for i, name in enumerate(names)}):
+        finding = mapping(model, written)
+        assert "passed" == finding.verdict
+        assert finding.signs["names-in-other-order"] is False
+
+
+@given(names=LABEL_NAMES, seed=SEEDS)
+@settings(deadline=None, max_examples=80)
+def test_the_same_names_in_another_order_are_a_fact(names, seed):
+    """Any other order of the same names fails for certain, and counts the names that moved."""
+    order = np.random.default_rng(seed).permutation(len(names)).tolist()
+    assume(order != list(range(len(names))))
+    finding = mapping(names, [names[i] for i in order])
+    assert "failed" == finding.verdict
+    assert finding.certain
+    assert ("label-mapping-swapped",) == finding.causes
+    assert finding.signs["names-in-other-order"]
+    moved = sum(i != to for i, to in enumerate(order))
+    assert f"{moved}/{len(names)} names at other ids" in finding.summary
+
+
+@given(names=LABEL_NAMES, seed=SEEDS)
+@settings(deadline=None, max_examples=80)
+def test_the_corrected_mapping_can_be_pasted(names, seed):
+    """The fix is valid Python that gives each id the data set's name, whatever the names hold."""
+    order = np.random.default_rng(seed).permutation(len(names)).tolist()
+    assume(order != list(range(len(names))))
+    dataset = [names[i] for i in order]
+    config = types.SimpleNamespace()
+    model = types.SimpleNamespace(config=config)
+    first, second = mapping(names, dataset).fix.splitlines()
+    tree = ast.parse(f"{first}\n{second}")
+    assert dict(enumerate(dataset)) == ast.literal_eval(tree.body[0].value)
+    exec(compile(tree, "fix", "exec"), {"model": model})  # noqa: S102  # that it runs is the test
+    assert {name: i for i, name in enumerate(dataset)} == config.label2id
+
+
+def test_an_encoder_refitted_on_another_order():
+    """A LabelEncoder sorts its classes; a model trained with another order does not agree."""
+    model = {0: "spam", 1: "ham"}
+    encoder = LabelEncoder().fit(["ham", "spam", "ham"])
+    finding = mapping(model, encoder)
+    assert ("label-mapping-swapped",) == finding.causes
+    assert "0 is 'spam' in the model, 'ham' in the data" in finding.summary
+
+
+def test_ids_sorted_as_text():
+    """Names sorted as text ('1', '10', '2') are another order than that of the numbers."""
+    numbers = [f"topic {i}" for i in range(12)]
+    finding = mapping(numbers, sorted(numbers))
+    assert ("label-mapping-swapped",) == finding.causes
+
+
+CASES = {
+    "placeholders, no data set": (
+        {"model": ["LABEL_0", "LABEL_1"]}, "inconclusive", ()),
+    "placeholders beside names": (
+        {"model": ["LABEL_0", "LABEL_1"], "dataset": ["ham", "spam"]},
+        "failed", ("label-names-missing",)),
+    "placeholders on both sides": (
+        {"model": ["LABEL_0", "LABEL_1"], "dataset": ["LABEL_0", "LABEL_1"]}, "passed", ()),
+    "names, no data set": ({"model": ["ham", "spam"]}, "passed", ()),
+    "star ratings": ({"model": ["1", "2", "3"], "dataset": ["1", "2", "3"]}, "passed", ()),
+    "a gap": ({"model": {0: "a", 2: "c"}, "dataset": ["a", "b", "c"]},
+              "failed", ("label-names-missing",)),
+    "a name twice": ({"model": ["a", "b", "a"]}, "failed", ("label-names-missing",)),
+    "fewer than the data set": ({"model": ["a", "b"], "dataset": ["a", "b", "c"]},
+                                "failed", ("label-names-missing",)),
+    "more than the data set": ({"model": ["a", "b", "c"], "dataset": ["a", "b"]},
+                               "failed", ("label-names-missing",)),
+    "fewer than the columns": ({"model": ["a", "b"], "logits": np.zeros((2, 3))},
+                               "failed", ("label-names-missing",)),
+    "as many as the columns": ({"model": ["a", "b"], "logits": np.zeros((2, 2))}, "passed", ()),
+    "one column for two names": ({"model": ["a", "b"], "logits": np.zeros((2, 1))}, "passed", ()),
+    "no name in common": ({"model": ["positive", "negative"], "dataset": ["pos", "neg"]},
+                          "inconclusive", ()),
+    "label2id inverse": ({"model": {0: "a", 1: "b"}, "label2id_names": {"a": 0, "b": 1}},
+                         "passed", ()),
+    "label2id not inverse": ({"model": {0: "a", 1: "b"}, "label2id_names": {"a": 1, "b": 0}},
+                             "failed", ("label-names-missing",)),
+    "label2id untouched": ({"model": {0: "a", 1: "b"},
+                            "label2id_names": {"LABEL_0": 0, "LABEL_1": 1}},
+                           "failed", ("label-names-missing",)),
+    "label2id shorter": ({"model": {0: "a", 1: "b"}, "label2id_names": {"a": 0}},
+                         "failed", ("label-names-missing",)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("sides", "verdict", "causes"), CASES.values(), ids=CASES.keys())
+def test_names_case_by_case(sides, verdict, causes):
+    """Names that are missing, doubled, too many or contradictory fail; a mere lack of them not."""
+    finding = mapping(**sides)
+    assert verdict == finding.verdict
+    assert causes == finding.causes
+    assert finding.certain == (verdict == "failed")
+    assert bool(finding.fix) == (verdict == "failed" or "positive" in str(sides))
+
+
+def test_names_that_differ_are_shown():
+    """Where some names agree and others differ, those that differ are shown."""
+    finding = mapping(["ham", "junk"], ["ham", "spam"])
+    assert "failed" != finding.verdict
+    assert "'junk'" in finding.summary
+    assert "'spam'" in finding.summary
+
+
+def test_hidden_states_in_place_of_logits_leave_the_names_right():
+    """Two names beside 384 columns: the columns are wrong, so the names are not blamed."""
+    generator = np.random.default_rng(0)
+    evidence = Evidence(
+        label_names=["ham", "spam"],
+        logits=generator.normal(size=(60, 384)),
+        y_true=generator.integers(0, 2, 60),
+    )
+    certain = [cause.code for cause in diagnose(evidence).causes if cause.certain]
+    assert "label-names-missing" not in certain
+
+
+def test_two_names_for_one_id_are_noticed():
+    """label2id that gives one id to two names is no mapping, and is not taken for one."""
+    with pytest.raises((AssertionError, ValueError), match="junk|ham"):
+        assert_label_mapping_consistent({"ham": 0, "junk": 0, "spam": 1})
+
+
+# Labels that were exchanged
+
+
+def derangement(generator, size):
+    """Return a random permutation of one cycle: each of ``size`` labels goes to another one."""
+    cycle = generator.permutation(size)
+    permutation = np.empty(size, dtype=int)
+    permutation[cycle] = np.roll(cycle, 1)
+    return permutation
+
+
+@pytest.mark.parametrize("num_labels", [2, 3, 5])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_real_model_is_not_swapped(num_labels, seed):
+    """A real trained classifier passes."""
+    run = trained(num_labels, seed)
+    finding = run_check("labels_not_swapped", run.evidence())
+    assert "passed" == finding.verdict
+    assert {"permutation-recovered": False} == finding.signs
+
+
+@pytest.mark.parametrize("num_labels", [2, 3, 5])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_permutation_is_recovered(num_labels, seed):
+    """Evaluation labels encoded in another order are found, and the order is recovered whole."""
+    run = trained(num_labels, seed)
+    permutation = derangement(np.random.default_rng(seed), num_labels)
+    # y_true in another encoding: what the model calls permutation[i] is i here.
+    y_true = np.argsort(permutation)[run.y_true]
+    finding = run_check("labels_not_swapped", run.evidence(y_true=y_true))
+    assert "failed" == finding.verdict
+    assert "label-mapping-swapped" == finding.causes[0]
+    assert permutation.tolist() == finding.statistics["permutation"]
+    assert (run.answers == run.y_true).mean() == finding.statistics["accuracy_after"]
+    assert finding.signs["permutation-recovered"]
+    assert finding.signs["permutation-explains"]
+
+
+def test_the_fix_of_a_swap_names_the_ids_right():
+    """The mapping to paste gives each answered id the name of the label that it means."""
+    run = trained(3, 0)
+    spoken = ["science", "sport", "culture"]  # how the data set orders the labels of the run
+    ids = np.array([spoken.index(name) for name in ("culture", "science", "sport")])
+    # The model was trained with culture = 0, science = 1, sport = 2.
+    evidence = run.evidence(
+        y_true=ids[run.y_true], label_names=spoken, dataset_label_names=spoken
+    )
+    finding = run_check("labels_not_swapped", evidence)
+    pasted = finding.fix.splitlines()[0].partition(" = ")[2]
+    assert {0: "culture", 1: "science", 2: "sport"} == ast.literal_eval(pasted)
+
+
+def test_an_encoder_refitted_on_the_evaluation_split():
+    """A LabelEncoder fitted again on a split that lacks the first class moves every id."""
+    run = trained(5, 2, n=200)
+    kept = run.y_true != 0
+    names = np.array(NAMES)[run.y_true[kept]]
+    refitted = LabelEncoder().fit(names).transform(names)  # culture is 0 now, and so on
+    evidence = run.evidence(y_true=refitted, logits=run.outputs[kept])
+    accuracy = (evidence.answers == refitted).mean()
+    assert accuracy < 0.1
+    diagnosis = diagnose(evidence)
+    assert "failed" == diagnosis.verdict
+    assert "label-mapping-swapped" == diagnosis.causes[0].code
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_two_of_twenty_labels_are_found(seed):
+    """A swap of two labels among twenty is found, and the other eighteen are left alone."""
+    generator = np.random.default_rng(seed)
+    y_true, logits = session(generator, num_labels=20, n=800, skill=5)
+    first, second = generator.choice(20, 2, replace=False)
+    swapped = y_true.copy()
+    swapped[y_true == first], swapped[y_true == second] = second, first
+    finding = run_check("labels_not_swapped", Evidence(y_true=swapped, logits=logits))
+    assert "failed" == finding.verdict
+    assert 2 == len(finding.statistics["moved_labels"])
+    assert {str(first), str(second)} == set(finding.statistics["moved_labels"])
+    assert finding.statistics["accuracy"] < finding.statistics["accuracy_after"]
+
+
+@pytest.mark.parametrize("n", [20, 40, 100])
+def test_two_labels_exchanged_take_few_rows(n):
+    """With two labels a swap of a good model is proved by 20 rows."""
+    run = trained(2, 0, n=n)
+    evidence = run.evidence(y_true=1 - run.y_true)
+    finding = run_check("labels_not_swapped", evidence)
+    assert "failed" == finding.verdict
+    assert [1, 0] == finding.statistics["permutation"]
+
+
+def test_answers_that_cannot_be_counted_are_open():
+    """Answers that are no label ids, or true ids out of range, are for other checks to report."""
+    outside = Evidence(y_true=[0, 1], y_pred=[5, 6], label_names=["a", "b"])
+    hidden = Evidence(y_true=[-1, 1] * 40, y_pred=[0, 1] * 40, label_names=["a", "b"])
+    assert "inconclusive" == run_check("labels_not_swapped", outside).verdict
+    assert "inconclusive" == run_check("labels_not_swapped", hidden).verdict
+
+
+def test_label_ids_alone_are_enough():
+    """Two lists of ids, the simplest evidence there is, show a swap."""
+    evidence = Evidence(y_true=[0, 1] * 30, y_pred=[1, 0] * 30)
+    assert "failed" == run_check("labels_not_swapped", evidence).verdict
+
+
+def test_a_strong_confusion_is_no_swap():
+    """A model that takes most of one label for another, and knows the other, is not swapped."""
+    y_true = np.repeat([0, 1, 2], 100)
+    y_pred = np.where(y_true == 0, 1, y_true)
+    finding = run_check(
+        "labels_not_swapped", Evidence(y_true=y_true, y_pred=y_pred, label_names=list("abc"))
+    )
+    assert "failed" != finding.verdict
+
+
+def test_a_random_head_is_not_as_sure_as_a_swapped_model():
+    """A permuted answer of a trained model is sure of itself, that of a fresh head is not."""
+    run = trained(5, 1)
+    permutation = derangement(np.random.default_rng(3), 5)
+    y_true = permutation[run.y_true]
+    sure = run_check("labels_not_swapped", run.evidence(y_true=y_true, logits=3 * run.outputs))
+    unsure = run_check("labels_not_swapped", run.evidence(y_true=y_true, logits=run.outputs / 50))
+    assert not sure.signs["unsure-of-permutation"]
+    assert unsure.signs["unsure-of-permutation"]
+
+
+def test_healthy_sessions_are_hardly_ever_swapped():
+    """Over 1500 healthy sessions of all kinds, no more fail than alpha allows."""
+    generator = np.random.default_rng(11)
+    failed = sum(
+        run_check("labels_not_swapped", evidence).verdict == "failed"
+        for evidence in healthy_sessions(generator, 1500)
+    )
+    assert statistics.clopper_pearson(failed, 1500, 0.001)[0] <= 0.001
+
+
+@pytest.mark.parametrize("num_labels", [2, 3, 5, 20])
+def test_answers_at_chance_are_called_swapped_no_more_often_than_allowed(num_labels):
+    """On a hard task, answered by guessing, at most 5 % of 400 sessions look exchanged."""
+    generator = np.random.default_rng(num_labels)
+    failed = 0
+    for _ in range(400):
+        y_true, y_pred = generator.integers(0, num_labels, (2, int(generator.integers(20, 300))))
+        evidence = Evidence(
+            y_true=y_true, y_pred=y_pred, label_names=[f"l{i}" for i in range(num_labels)]
+        )
+        failed += run_check("labels_not_swapped", evidence, alpha=0.05).verdict == "failed"
+    assert statistics.clopper_pearson(failed, 400, 0.001)[0] <= 0.05

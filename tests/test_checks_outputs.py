@@ -1,0 +1,461 @@
+"""Checks of what a model returns and answers: valid, not collapsed, better than nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import SGDClassifier
+
+from pytest_bertcheck import Evidence, statistics
+from pytest_bertcheck.checks import run_checks
+
+from .simulate import healthy_sessions, run_check, session, softmax, trained
+
+SEEDS = st.integers(0, 2**32 - 1)
+NAMES3 = ["a", "b", "c"]
+
+
+# Valid logits
+
+
+@pytest.mark.parametrize("num_labels", [2, 3, 5])
+def test_real_outputs_are_valid(num_labels):
+    """A real classifier's scores, and its probabilities, pass."""
+    run = trained(num_labels, 0)
+    for outputs in (run.outputs, softmax(run.outputs), run.outputs.astype(np.float32)):
+        finding = run_check("logits_valid", run.evidence(logits=outputs))
+        assert "passed" == finding.verdict
+        assert not finding.signs["logits-constant"]
+
+
+@given(
+    seed=SEEDS,
+    num_labels=st.integers(2, 6),
+    value=st.sampled_from([np.nan, np.inf, -np.inf]),
+    rows=st.integers(1, 5),
+)
+@settings(deadline=None, max_examples=40)
+def test_one_value_that_is_not_finite_is_a_fact(seed, num_labels, value, rows):
+    """A single NaN or infinity fails for certain, and the rows that hold one are counted."""
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(size=(20, num_labels))
+    hit = generator.choice(20, rows, replace=False)
+    logits[hit, generator.integers(0, num_labels, rows)] = value
+    finding = run_check("logits_valid", Evidence(logits=logits))
+    assert "failed" == finding.verdict
+    assert finding.certain
+    assert ("diverged",) == finding.causes
+    assert f"{rows}/20 rows" in finding.summary
+
+
+@given(seed=SEEDS, width=st.integers(2, 40), num_labels=st.integers(2, 40))
+@settings(deadline=None, max_examples=40)
+def test_another_width_than_there_are_labels_fails(seed, width, num_labels):
+    """Hidden states or another model's logits have another width than there are labels."""
+    assume(width != num_labels)
+    logits = np.random.default_rng(seed).normal(size=(20, width))
+    names = [f"l{i}" for i in range(num_labels)]
+    finding = run_check("logits_valid", Evidence(logits=logits, dataset_label_names=names))
+    assert "failed" == finding.verdict
+    assert "wrong-tensor-decoded" in finding.causes
+    assert f"{width} columns for {num_labels} labels" in finding.summary
+
+
+@given(seed=SEEDS, scale=st.floats(1e-4, 1e3), shift=st.floats(-1e3, 1e3), rows=st.integers(2, 50))
+@settings(deadline=None, max_examples=40)
+def test_equal_rows_fail_and_any_difference_passes(seed, scale, shift, rows):
+    """Outputs that are the same for all inputs fail; a shift common to a row does not hide it."""
+    generator = np.random.default_rng(seed)
+    row = scale * generator.normal(size=(1, 3)) + shift
+    same = np.repeat(row, rows, axis=0)
+    finding = run_check("logits_valid", Evidence(logits=same))
+    assert "failed" == finding.verdict
+    assert finding.signs["logits-bit-equal"]
+    assert finding.signs["logits-constant"]
+    assert not finding.certain
+    different = generator.normal(size=(rows, 3)) + shift
+    finding = run_check("logits_valid", Evidence(logits=different))
+    assert "passed" == finding.verdict
+    assert not finding.signs["logits-bit-equal"]
+
+
+def test_one_row_cannot_be_constant():
+    """A single example tells nothing of whether outputs vary."""
+    finding = run_check("logits_valid", Evidence(logits=[[1.0, 2.0]]))
+    assert "passed" == finding.verdict
+    assert "logits-constant" not in finding.signs
+
+
+def test_a_shift_common_to_each_row_is_no_variation():
+    """Scores that differ between rows by a constant only decide nothing: spread is about 0."""
+    generator = np.random.default_rng(0)
+    logits = np.array([[2.0, 0.0, -1.0]]) + generator.normal(scale=5, size=(40, 1))
+    finding = run_check("logits_valid", Evidence(logits=logits))
+    assert finding.signs["logits-constant"]
+    assert not finding.signs["logits-bit-equal"]
+
+
+def test_probabilities_are_an_error_only_where_logits_were_asked_for():
+    """A head with a softmax is legitimate, unless raw logits are demanded."""
+    run = trained(3, 0)
+    evidence = run.evidence(logits=softmax(run.outputs))
+    assert "passed" == run_check("logits_valid", evidence).verdict
+    finding = run_check("logits_valid", evidence, allow_probabilities=False)
+    assert "failed" == finding.verdict
+    assert ("loss-misconfigured",) == finding.causes
+    raw = run_check("logits_valid", run.evidence(), allow_probabilities=False)
+    assert "passed" == raw.verdict
+
+
+def test_an_untrained_head_is_faint():
+    """A head at its random start, on real features, hardly varies and commits to nothing."""
+    run = trained(3, 0)
+    features = run.vectorizer.transform(run.texts)
+    head = 0.02 * np.random.default_rng(0).normal(size=(features.shape[1], 3))
+    untrained = run_check("logits_valid", run.evidence(logits=features @ head))
+    trained_signs = run_check("logits_valid", run.evidence(logits=3 * run.outputs)).signs
+    for sign in ("logits-faint", "confidence-faint"):
+        assert untrained.signs[sign]
+        assert not trained_signs[sign]
+
+
+def test_confidence_lost_since_training_is_seen():
+    """Outputs far less sure than the same model's on its training rows are a sign, not a verdict.
+
+    The sign is missing where no training outputs were given.
+    """
+    run = trained(3, 0)
+    sample = run.train_texts[:60]
+    known = {"train_logits": 3 * run.logits(sample), "train_y_true": run.y_train[:60]}
+    kept = run_check("logits_valid", run.evidence(logits=3 * run.outputs, **known))
+    lost = run_check("logits_valid", run.evidence(logits=run.outputs / 30, **known))
+    assert "passed" == kept.verdict == lost.verdict
+    assert not kept.signs["confidence-lost-since-training"]
+    assert lost.signs["confidence-lost-since-training"]
+    alone = run_check("logits_valid", run.evidence())
+    assert "confidence-lost-since-training" not in alone.signs
+
+
+# Collapse
+
+
+def constant(n, label=0, num_labels=2):
+    """Answers of a model that says the same to everything."""
+    return {"y_pred": np.full(n, label), "label_names": [f"l{i}" for i in range(num_labels)]}
+
+
+@pytest.mark.parametrize(
+    ("n", "verdict"), [(20, "inconclusive"), (134, "inconclusive"), (135, "failed")]
+)
+def test_equal_answers_without_true_labels(n, verdict):
+    """134 equal answers may be a healthy model's, within its limit of 95 %; 135 are not."""
+    finding = run_check("not_collapsed", Evidence(**constant(n)))
+    assert verdict == finding.verdict
+    if verdict == "inconclusive":
+        assert 135 == finding.statistics["needed"]
+        assert ("y_true",) == finding.needs
+        assert "135" in finding.summary
+
+
+@pytest.mark.parametrize(("n", "verdict"), [(134, "inconclusive"), (135, "failed")])
+def test_equal_answers_and_nothing_else(n, verdict):
+    """The same with a bare list of ids: neither names nor outputs are needed to count."""
+    assert verdict == run_check("not_collapsed", Evidence(y_pred=[0] * n)).verdict
+
+
+@pytest.mark.parametrize(("others", "verdict"), [(30, "inconclusive"), (31, "failed")])
+@pytest.mark.parametrize("own", [0, 10, 500])
+def test_equal_answers_given_true_labels(others, verdict, own):
+    """31 examples of other labels prove a collapse, however many of its own label there are."""
+    y_true = np.repeat([0, 1], [own, others])
+    finding = run_check("not_collapsed", Evidence(y_true=y_true, **constant(own + others)))
+    assert verdict == finding.verdict
+    assert others == finding.statistics["others"] == finding.statistics["answered_others"]
+
+
+@pytest.mark.parametrize("majority", [0.5, 0.6, 0.69])
+def test_constant_answers_are_found_with_a_hundred_rows(majority):
+    """A constant answer on data as uneven as 69/31 is found with 100 rows."""
+    y_true = (np.arange(100) >= round(100 * majority)).astype(int)
+    finding = run_check("not_collapsed", Evidence(y_true=y_true, **constant(100)))
+    assert "failed" == finding.verdict
+    assert "100/100 predictions are 'l0'" in finding.summary
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_good_model_on_very_uneven_data_passes(seed):
+    """A good model on 99/1 data answers the majority nearly always, and that is no collapse."""
+    generator = np.random.default_rng(seed)
+    y_true, logits = session(generator, num_labels=2, n=2000, majority=0.99, skill=4)
+    evidence = Evidence(y_true=y_true, logits=logits)
+    finding = run_check("not_collapsed", evidence)
+    assert 0.97 < finding.statistics["share"]
+    assert "passed" == finding.verdict
+
+
+@pytest.mark.parametrize("n", [1, 20, 200, 2000])
+def test_one_label_in_the_evaluation_set_is_no_collapse(n):
+    """A slice of one class, all answered with that class, proves nothing against the model."""
+    finding = run_check("not_collapsed", Evidence(y_true=[1] * n, **constant(n, 1)))
+    assert "failed" != finding.verdict
+
+
+def test_a_few_exceptions_are_still_a_collapse():
+    """Three answers of another label, not where it belongs, do not hide a collapse."""
+    y_true = np.repeat([0, 1], 100)
+    y_pred = np.zeros(200, dtype=int)
+    y_pred[[3, 50, 120]] = 1
+    finding = run_check(
+        "not_collapsed", Evidence(y_true=y_true, y_pred=y_pred, label_names=["a", "b"])
+    )
+    assert "failed" == finding.verdict
+    assert finding.signs["answers-nearly-constant"]
+    assert not finding.signs["answers-constant"]
+
+
+def test_a_real_model_at_an_absurd_learning_rate():
+    """An SGD classifier at a constant rate of 1e-9 keeps its start and answers one label to all."""
+    run = trained(2, 0, n=200)
+    features = run.vectorizer.transform(run.train_texts)
+    model = SGDClassifier(
+        loss="log_loss", learning_rate="constant", eta0=1e-9, max_iter=1, tol=None, random_state=0
+    )
+    y_train = np.r_[np.ones(250, dtype=int), run.y_train[250:]]
+    model.fit(features, y_train)
+    margin = model.decision_function(run.vectorizer.transform(run.texts))
+    evidence = Evidence(y_true=run.y_true, logits=np.stack([-margin, margin], axis=1))
+    assert "failed" == run_check("not_collapsed", evidence).verdict
+    assert run_check("logits_valid", evidence).signs["logits-faint"]
+
+
+def test_the_table_of_answers():
+    """True and predicted counts by label, the most predicted first; '-' where unknown."""
+    evidence = Evidence(y_true=np.repeat([0, 1], 50), **constant(100, 1))
+    header, first, second = run_check("not_collapsed", evidence).table
+    assert ("label", "true", "predicted") == header
+    assert ("l1", "50", "100") == first
+    assert ("l0", "50", "0") == second
+    unknown = run_check("not_collapsed", Evidence(**constant(200))).table
+    assert {"-"} == {true for _, true, _ in unknown[1:]}
+
+
+@given(seed=SEEDS, n=st.integers(1, 300), limit=st.floats(0.5, 0.99))
+@settings(deadline=None, max_examples=60)
+def test_the_limit_without_true_labels_is_the_users(seed, n, limit):
+    """At most ``max_share`` equal answers never fail."""
+    generator = np.random.default_rng(seed)
+    top = int(limit * n)
+    y_pred = generator.permutation(np.repeat([0, 1], [top, n - top]))
+    evidence = Evidence(y_pred=y_pred, label_names=["a", "b"])
+    assume(max(top, n - top) <= limit * n)
+    assert "passed" == run_check("not_collapsed", evidence, max_share=limit).verdict
+
+
+def test_answers_that_cannot_be_read_are_open():
+    """Answers of another number than examples are for the decoding check to explain."""
+    evidence = Evidence(y_true=[0, 1, 1], y_pred=[0, 1], label_names=["a", "b"])
+    for name in ("not_collapsed", "beats_majority"):
+        finding = run_check(name, evidence)
+        assert "inconclusive" == finding.verdict
+        assert "decoding_consistent" in finding.summary
+
+
+def test_collapse_at_the_limit_is_called_no_more_often_than_allowed():
+    """With 80 % of the others answered alike, the null hypothesis at its edge, 5 % fail at most."""
+    generator = np.random.default_rng(0)
+    failed = 0
+    for _ in range(600):
+        n = int(generator.integers(20, 400))
+        y_true = generator.integers(0, 3, n)
+        y_pred = np.where(
+            (y_true == 0) | (generator.random(n) < 0.8), 0, generator.integers(1, 3, n)
+        )
+        evidence = Evidence(y_true=y_true, y_pred=y_pred, label_names=NAMES3)
+        failed += run_check("not_collapsed", evidence, alpha=0.05).verdict == "failed"
+    assert statistics.clopper_pearson(failed, 600, 0.001)[0] <= 0.05
+
+
+# Better than the majority
+
+
+@pytest.mark.parametrize("num_labels", [2, 3, 5])
+def test_a_real_model_beats_the_majority(num_labels):
+    """A real trained classifier passes, and its accuracy lies in its interval."""
+    run = trained(num_labels, 1)
+    finding = run_check("beats_majority", run.evidence())
+    assert "passed" == finding.verdict
+    assert finding.signs["informative"]
+    low, high = finding.statistics["accuracy_interval"]
+    assert low < finding.statistics["accuracy"] <= high
+    assert (run.answers == run.y_true).mean() == finding.statistics["accuracy"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_guessing_is_open(seed):
+    """A model at chance may face a hard task or be broken: inconclusive, and it says what helps."""
+    y_true, y_pred = np.random.default_rng(seed).integers(0, 2, (2, 300))
+    evidence = Evidence(y_true=y_true, y_pred=y_pred, label_names=["a", "b"])
+    finding = run_check("beats_majority", evidence)
+    assert finding.verdict in ("inconclusive", "passed")
+    assert not finding.signs["informative"]
+    assert ("reference_y_pred",) == finding.needs or finding.verdict == "passed"
+
+
+@pytest.mark.parametrize("num_labels", [2, 3, 5])
+def test_worse_than_chance_fails(num_labels):
+    """Answers that avoid the right label fail: no broken optimiser does that, a mix-up does."""
+    run = trained(num_labels, 0, n=600)
+    wrong = (run.answers + 1) % num_labels
+    finding = run_check("beats_majority", run.evidence(y_pred=wrong))
+    assert "failed" == finding.verdict
+    assert finding.signs["below-chance"]
+    assert "label-mapping-swapped" == finding.causes[0]
+
+
+def test_recall_of_a_rare_label_may_cost_accuracy():
+    """A model below the majority's share that finds the rare label is no worse than a constant."""
+    generator = np.random.default_rng(0)
+    y_true = (generator.random(2000) < 0.05).astype(int)
+    found = generator.random(2000) < np.where(y_true == 1, 0.8, 0.2)
+    finding = run_check(
+        "beats_majority",
+        Evidence(y_true=y_true, y_pred=found.astype(int), label_names=["usual", "rare"]),
+    )
+    assert finding.statistics["accuracy"] < finding.statistics["majority_share"]
+    assert "passed" == finding.verdict
+
+
+def test_nothing_to_beat():
+    """With one label in y_true there is no majority to beat."""
+    finding = run_check("beats_majority", Evidence(y_true=[0] * 50, **constant(50)))
+    assert "passed" == finding.verdict
+    assert "nothing to beat" in finding.summary
+
+
+@pytest.mark.parametrize("num_labels", [2, 3, 20])
+def test_chance_is_called_worse_no_more_often_than_allowed(num_labels):
+    """Answers drawn at random, on balanced and on uneven labels, fail in 5 % at most."""
+    generator = np.random.default_rng(num_labels)
+    failed = 0
+    for _ in range(500):
+        n = int(generator.integers(20, 500))
+        prior = generator.dirichlet(np.full(num_labels, 1.0))
+        y_true, y_pred = generator.choice(num_labels, size=(2, n), p=prior)
+        evidence = Evidence(
+            y_true=y_true, y_pred=y_pred, label_names=[str(i) for i in range(num_labels)]
+        )
+        failed += run_check("beats_majority", evidence, alpha=0.05).verdict == "failed"
+    assert statistics.clopper_pearson(failed, 500, 0.001)[0] <= 0.05
+
+
+# Far below a reference
+
+
+def test_a_model_as_good_as_the_reference_passes():
+    """The reference itself, and a model on the same features, are not far below it."""
+    run = trained(3, 0)
+    finding = run_check("not_far_below_reference", run.evidence(reference_y_pred=run.answers))
+    assert "passed" == finding.verdict
+    assert not finding.signs["reference-weak"]
+
+
+@pytest.mark.parametrize("num_labels", [2, 3, 5])
+def test_a_broken_model_beside_a_good_reference_fails(num_labels):
+    """A real model trained on shuffled labels is far below a reference trained on the real ones."""
+    run = trained(num_labels, 0)
+    shuffled = np.random.default_rng(0).permutation(run.y_train)
+    model = SGDClassifier(loss="log_loss", random_state=0)
+    model.fit(run.vectorizer.transform(run.train_texts), shuffled)
+    answers = model.predict(run.vectorizer.transform(run.texts))
+    evidence = run.evidence(y_pred=answers, reference_y_pred=run.answers)
+    finding = run_check("not_far_below_reference", evidence)
+    assert "failed" == finding.verdict
+    assert finding.signs["far-below-reference"]
+    assert "look for the fault in the pipeline" in finding.fix
+
+
+def test_a_hard_task_is_hard_for_both():
+    """Where the reference is at chance too, a model at chance is not blamed."""
+    y_true, answers, reference = np.random.default_rng(0).integers(0, 2, (3, 400))
+    evidence = Evidence(
+        y_true=y_true, y_pred=answers, reference_y_pred=reference, label_names=["a", "b"]
+    )
+    finding = run_check("not_far_below_reference", evidence)
+    assert "passed" == finding.verdict
+    assert finding.signs["reference-weak"]
+
+
+def test_a_tiny_evaluation_set_is_not_enough():
+    """Ten rows cannot prove that a model is far below its reference, whatever they are."""
+    y_true = np.array([0, 1] * 3)
+    evidence = Evidence(
+        y_true=y_true, y_pred=1 - y_true, reference_y_pred=y_true, label_names=["a", "b"]
+    )
+    assert "failed" != run_check("not_far_below_reference", evidence).verdict
+
+
+def test_rows_out_of_range_are_left_out():
+    """Hidden true ids and reference answers that are no label are not compared."""
+    run = trained(3, 0)
+    y_true = run.y_true.copy()
+    y_true[:20] = -1
+    reference = run.answers.copy()
+    reference[20:30] = 7
+    finding = run_check(
+        "not_far_below_reference", run.evidence(y_true=y_true, reference_y_pred=reference)
+    )
+    assert f"of the same {len(y_true) - 30}" in finding.summary
+    hidden = run.evidence(y_true=np.full(len(y_true), -1), reference_y_pred=reference)
+    assert "inconclusive" == run_check("not_far_below_reference", hidden).verdict
+
+
+def test_a_model_with_the_skill_asked_for_fails_no_more_often_than_allowed():
+    """A model that keeps three quarters of a reference's skill, the edge, fails in 5 % at most."""
+    generator = np.random.default_rng(0)
+    failed = 0
+    for _ in range(500):
+        n = int(generator.integers(40, 600))
+        y_true = generator.integers(0, 2, n)
+        reference = np.where(generator.random(n) < 0.9, y_true, 1 - y_true)
+        answers = np.where(generator.random(n) < 0.5 + 0.75 * 0.4, y_true, 1 - y_true)
+        evidence = Evidence(
+            y_true=y_true, y_pred=answers, reference_y_pred=reference, label_names=["a", "b"]
+        )
+        finding = run_check("not_far_below_reference", evidence, alpha=0.05)
+        failed += finding.verdict == "failed"
+    assert statistics.clopper_pearson(failed, 500, 0.001)[0] <= 0.05
+
+
+# All of them
+
+
+def test_no_check_fails_healthy_sessions():
+    """Over 1200 healthy sessions of 2 to 20 labels, 20 to 2000 rows, balances to 99/1.
+
+    The whole suite fails no more of them than alpha allows to one check.
+    """
+    generator = np.random.default_rng(2024)
+    failed = [
+        [finding.summary for finding in findings if finding.verdict == "failed"]
+        for findings in map(run_checks, healthy_sessions(generator, 1200))
+    ]
+    assert statistics.clopper_pearson(sum(map(bool, failed)), 1200, 0.001)[0] <= 0.001, failed
+
+
+@given(seed=SEEDS, alpha=st.sampled_from([0.2, 0.01, 0.001]))
+@settings(deadline=None, max_examples=40)
+def test_the_family_demotes_what_it_cannot_reject(seed, alpha):
+    """Together, checks fail no more than each alone; what is demoted says so and stays open."""
+    generator = np.random.default_rng(seed)
+    y_true = generator.integers(0, 2, 60)
+    y_pred = np.where(generator.random(60) < 0.35, y_true, 1 - y_true)
+    evidence = Evidence(y_true=y_true, y_pred=y_pred, label_names=["a", "b"])
+    together = {finding.check: finding for finding in run_checks(evidence, alpha=alpha)}
+    for name in ("labels_not_swapped", "beats_majority", "not_collapsed"):
+        alone = run_check(name, evidence, alpha=alpha)
+        assert alone.p_value == together[name].p_value
+        if alone.verdict != together[name].verdict:
+            assert ("failed", "inconclusive") == (alone.verdict, together[name].verdict)
+            assert "not significant among" in together[name].summary

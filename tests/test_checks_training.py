@@ -1,0 +1,316 @@
+"""The training history: learning, flat, at the prior, diverged, not recorded."""
+
+from __future__ import annotations
+
+import types
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import SGDClassifier
+from sklearn.metrics import log_loss
+
+from pytest_bertcheck import Evidence
+from pytest_bertcheck.assertions import history_fields
+
+from .simulate import run_check, trained
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def names(num_labels):
+    return [f"l{i}" for i in range(num_labels)]
+
+
+def progressed(num_labels=2, **fields):
+    """Run the check; nothing in a history may make NumPy warn."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        evidence = Evidence(dataset_label_names=names(num_labels), **fields)
+        return run_check("training_progressed", evidence)
+
+
+def real_history(run, y_train, *, rate, epochs=8):
+    """Train a real linear classifier by SGD and record its losses after each epoch."""
+    train = run.vectorizer.transform(run.train_texts)
+    test = run.vectorizer.transform(run.texts)
+    labels = np.arange(len(run.names))
+    model = SGDClassifier(
+        loss="log_loss", learning_rate="constant", eta0=rate, random_state=0, alpha=1e-6
+    )
+    history = {"loss": [], "val_loss": [], "val_accuracy": []}
+    for _ in range(epochs):
+        model.partial_fit(train, y_train, classes=labels)
+        history["loss"].append(log_loss(y_train, model.predict_proba(train), labels=labels))
+        history["val_loss"].append(log_loss(run.y_true, model.predict_proba(test), labels=labels))
+        history["val_accuracy"].append(model.score(test, run.y_true))
+    return history, model.decision_function(test)
+
+
+def as_logits(scores):
+    return np.stack([-scores / 2, scores / 2], axis=1) if scores.ndim == 1 else scores
+
+
+@pytest.mark.parametrize("num_labels", [2, 3, 5])
+def test_a_real_training_that_learns_passes(num_labels):
+    """A real classifier trained by SGD brings its loss down and passes, by its history alone."""
+    run = trained(num_labels, 0)
+    history, _ = real_history(run, run.y_train, rate=5.0)
+    finding = progressed(num_labels, y_train=run.y_train, **history)
+    assert "passed" == finding.verdict
+    assert finding.signs["val-loss-learnt"]
+    assert finding.signs["train-loss-learnt"]
+
+
+@pytest.mark.parametrize("num_labels", [2, 3, 5])
+def test_a_real_training_at_a_tiny_rate_fails(num_labels):
+    """The same training at a rate of 1e-9 stays at ln C, and its answers tell nothing."""
+    run = trained(num_labels, 0)
+    history, _ = real_history(run, run.y_train, rate=1e-9)
+    assert pytest.approx(np.log(num_labels), rel=0.02) == history["loss"][-1]
+    finding = progressed(
+        num_labels, y_train=run.y_train, learning_rate=[1e-9] * 8, train_steps=2400, **history
+    )
+    assert "failed" == finding.verdict
+    assert "learning-rate-too-low" == finding.causes[0]
+    assert finding.signs["val-loss-never-moved"]
+    assert finding.signs["rate-far-below-usual"]
+
+
+def test_a_real_training_on_shuffled_labels_fails():
+    """A real classifier fits shuffled labels on its training rows, and no others."""
+    run = trained(2, 0)
+    shuffled = np.random.default_rng(0).permutation(run.y_train)
+    history, scores = real_history(run, shuffled, rate=5.0, epochs=30)
+    finding = progressed(
+        2, y_train=shuffled, y_true=run.y_true, logits=as_logits(scores), **history
+    )
+    assert finding.verdict in ("failed", "inconclusive")
+    if finding.verdict == "failed":
+        assert "labels-shuffled" in finding.causes
+
+
+CHANCE = [(2, 0.6931), (3, 1.0986), (5, 1.6094), (10, 2.3026), (20, 2.9957)]
+
+
+@pytest.mark.parametrize(("num_labels", "chance"), CHANCE, ids=str)
+@pytest.mark.parametrize("series", ["loss", "val_loss"])
+def test_flat_at_chance_fails(num_labels, chance, series):
+    """A loss that stays at ln C fails, and the message shows ln C."""
+    flat = chance + np.random.default_rng(0).normal(0, 0.002, 12)
+    finding = progressed(num_labels, **{series: flat})
+    assert "failed" == finding.verdict
+    assert f"knowing nothing costs {chance:.3f}" in finding.summary
+    assert pytest.approx(chance, abs=1e-4) == finding.statistics["loss_of_knowing_nothing"]
+
+
+PRIOR = [((50, 50), 0.6931), ((90, 10), 0.3251), ((80, 20), 0.5004), ((96, 4), 0.1679)]
+
+
+@pytest.mark.parametrize(("counts", "entropy"), PRIOR, ids=str)
+def test_flat_at_the_prior_fails(counts, entropy):
+    """A loss that fell from ln 2 to H(p) learnt the class prior and nothing else."""
+    loss = np.r_[0.6931, np.full(9, entropy)]
+    y_train = np.repeat([0, 1], counts)
+    finding = progressed(2, loss=loss, val_loss=loss, y_train=y_train)
+    assert "failed" == finding.verdict
+    assert f"{entropy:.3f}" in finding.summary
+    below = progressed(2, loss=loss * 0.8, val_loss=loss * 0.8, y_train=y_train)
+    assert "passed" == below.verdict
+
+
+@given(
+    num_labels=st.integers(2, 30),
+    gain=st.floats(0.06, 0.99),
+    points=st.integers(3, 40),
+)
+@settings(deadline=None, max_examples=40)
+def test_any_gain_beyond_the_limit_passes(num_labels, gain, points):
+    """A loss that ends more than 5 % below that of knowing nothing passes."""
+    end = np.log(num_labels) * (1 - gain)
+    loss = np.r_[np.log(num_labels), np.full(points, end)]
+    finding = progressed(num_labels, loss=loss)
+    assert "passed" == finding.verdict
+    assert pytest.approx(gain, abs=1e-6) == finding.statistics["train_gain"]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("series", ["loss", "val_loss"])
+@pytest.mark.parametrize("points", [1, 5])
+def test_ending_at_nan_or_infinity_is_a_fact(bad, series, points):
+    """A loss that became NaN or infinite and stayed so is diverged, for certain, and since when."""
+    values = [0.7, 0.6, *[bad] * points]
+    finding = progressed(2, **{series: values})
+    assert "failed" == finding.verdict
+    assert finding.certain
+    assert "diverged" == finding.causes[0]
+    assert f"first at point 3 of {len(values)}" in finding.summary
+
+
+def test_nan_before_the_first_point_was_not_recorded():
+    """Validation that starts later leaves NaN before it: not a divergence."""
+    finding = progressed(2, loss=[0.69, 0.5, 0.3], val_loss=[np.nan, np.nan, 0.35])
+    assert "passed" == finding.verdict
+    assert not finding.signs["loss-not-finite"]
+
+
+def test_nan_between_points_was_not_recorded():
+    """A series recorded every other step has NaN between its points."""
+    finding = progressed(2, loss=[0.69, 0.6, 0.5, 0.4], val_loss=[np.nan, 0.6, np.nan, 0.4])
+    assert "passed" == finding.verdict
+
+
+def test_a_series_that_was_never_recorded_is_as_good_as_none():
+    """NaN throughout says nothing: the other series decides, and without one it stays open."""
+    nothing = [np.nan] * 3
+    assert "passed" == progressed(2, loss=[0.6, 0.3, 0.2], val_loss=nothing).verdict
+    assert "inconclusive" == progressed(2, loss=nothing, val_loss=nothing).verdict
+
+
+@given(
+    loss=st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), min_size=1, max_size=9),
+    val_loss=st.lists(
+        st.floats(allow_nan=True, allow_infinity=True, width=32), min_size=1, max_size=9
+    ),
+    rate=st.lists(st.floats(allow_nan=True, width=32), min_size=1, max_size=4),
+)
+@example(loss=[0.7, 0.1], val_loss=[0.7, np.inf, np.inf, 0.1], rate=[2e-5])
+@example(loss=[0.7, np.inf, -np.inf, 0.1], val_loss=[0.7], rate=[np.inf])
+@settings(deadline=None, max_examples=120)
+def test_any_history_is_judged(loss, val_loss, rate):
+    """Whatever numbers a history holds, there is a finding and no warning."""
+    finding = progressed(2, loss=loss, val_loss=val_loss, learning_rate=rate)
+    assert finding.verdict in ("passed", "failed", "inconclusive")
+    if np.isinf(loss[-1]) or np.isinf(val_loss[-1]):
+        assert "failed" == finding.verdict
+
+
+def test_no_step_is_a_fact():
+    """Zero optimizer steps are no training, whatever else is known."""
+    finding = progressed(2, train_steps=0, loss=[0.2])
+    assert "failed" == finding.verdict
+    assert finding.certain
+    assert "weights-not-updated" == finding.causes[0]
+
+
+def test_without_a_loss_or_the_labels_it_stays_open():
+    """Steps alone, or a loss without the number of labels, do not tell; both are named."""
+    steps = run_check("training_progressed", Evidence(train_steps=500))
+    unknown = run_check("training_progressed", Evidence(loss=[0.7, 0.7]))
+    for finding in (steps, unknown):
+        assert "inconclusive" == finding.verdict
+        assert {"loss", "y_train"} == set(finding.needs)
+
+
+def test_the_number_of_labels_may_come_from_the_training_labels():
+    """The training labels tell the entropy, and with it what knowing nothing costs."""
+    finding = run_check("training_progressed", Evidence(loss=[0.69, 0.2], y_train=[0, 1] * 20))
+    assert "passed" == finding.verdict
+    assert pytest.approx(np.log(2)) == finding.statistics["loss_of_knowing_nothing"]
+
+
+def test_good_answers_excuse_any_loss():
+    """A loss on another scale, beside answers that are demonstrably good, is no defect."""
+    run = trained(3, 0)
+    evidence = run.evidence(loss=[30.0, 29.0], val_loss=[31.0, 30.0])
+    assert "passed" == run_check("training_progressed", evidence).verdict
+
+
+def test_a_hard_task_is_open():
+    """A loss near chance beside answers that tell something: hard task, not broken training."""
+    generator = np.random.default_rng(0)
+    y_true = generator.integers(0, 2, 600)
+    y_pred = np.where(generator.random(600) < 0.62, y_true, 1 - y_true)
+    evidence = Evidence(
+        y_true=y_true, y_pred=y_pred, label_names=["a", "b"],
+        loss=[0.693, 0.68, 0.675], val_loss=[0.69, 0.68, 0.676], train_steps=900,
+    )  # fmt: skip
+    finding = run_check("training_progressed", evidence)
+    assert "inconclusive" == finding.verdict
+    assert ("reference_y_pred",) == finding.needs
+
+
+@pytest.mark.parametrize(
+    ("fields", "sign", "expected"),
+    [
+        ({"learning_rate": [2e-5]}, "rate-above-usual", False),
+        ({"learning_rate": [2e-5]}, "rate-far-below-usual", False),
+        ({"learning_rate": [1e-3]}, "rate-above-usual", True),
+        ({"learning_rate": [1e-7]}, "rate-far-below-usual", True),
+        ({"learning_rate": [0.0, 5e-5, 0.0]}, "rate-far-below-usual", False),
+        ({"learning_rate": [0.0, 0.0]}, "rate-zero-or-negative", True),
+        ({"learning_rate": [2e-5, -1e-6]}, "rate-zero-or-negative", True),
+        ({"train_steps": 5}, "steps-few", True),
+        ({"train_steps": 500}, "steps-few", False),
+        ({"train_steps": 5, "batch_size": 8, "y_train": [0, 1] * 50}, "less-than-an-epoch", True),
+        ({"train_steps": 50, "batch_size": 8, "y_train": [0, 1] * 50}, "less-than-an-epoch", False),
+    ],
+    ids=lambda value: str(value).replace("learning_", ""),
+)
+def test_rate_and_steps_are_compared_with_the_usual(fields, sign, expected):
+    """Learning rate and steps lie in, above or below what fine-tuning takes, with warm-up."""
+    finding = progressed(2, loss=[0.69, 0.69], **fields)
+    assert expected is finding.signs[sign]
+
+
+def test_a_first_loss_above_chance_is_seen():
+    """A fresh head starts at ln C; a first loss far above it shows another scale of outputs."""
+    assert progressed(2, loss=[3.2, 3.1, 3.1]).signs["first-loss-off"]
+    assert not progressed(2, loss=[0.70, 0.69, 0.69]).signs["first-loss-off"]
+
+
+def test_the_table_of_the_history():
+    """The table shows first, best and last of each recorded series, and the steps."""
+    finding = progressed(
+        2, loss=[0.7, 0.69, 0.695], val_accuracy=[0.5, 0.52], train_steps=40,
+        learning_rate=[2e-5], val_loss=[np.nan],
+    )  # fmt: skip
+    rows = {row[0]: row[1:] for row in finding.table}
+    assert ("first", "best", "last", "points") == rows["history"]
+    assert ("0.7", "0.69", "0.695", "3") == rows["loss"]
+    assert ("0.5", "0.52", "0.52", "2") == rows["val_accuracy"]
+    assert "val_loss" not in rows
+    assert "40 steps" in rows["steps"]
+
+
+# Histories as frameworks keep them
+
+
+def test_a_keras_history():
+    """A Keras History object gives its series under their evidence names."""
+    history = types.SimpleNamespace(
+        history={
+            "loss": [0.7, 0.4],
+            "val_loss": [0.6, 0.5],
+            "val_sparse_categorical_accuracy": [0.6, 0.8],
+            "accuracy": [0.5, 0.7],
+            "lr": [2e-5, 1e-5],
+        },
+        epoch=[0, 1],
+    )
+    expected = {
+        "loss": [0.7, 0.4],
+        "val_loss": [0.6, 0.5],
+        "val_accuracy": [0.6, 0.8],
+        "learning_rate": [2e-5, 1e-5],
+    }
+    assert expected == history_fields(history)
+
+
+def test_a_trainer_log_history():
+    """The log of a transformers Trainer, training and evaluation entries mixed, gives series."""
+    log = [
+        {"loss": 0.7, "grad_norm": 1.5, "learning_rate": 2e-5, "epoch": 0.5, "step": 10},
+        {"eval_loss": 0.6, "eval_accuracy": 0.7, "eval_runtime": 3.1, "epoch": 1.0, "step": 20},
+        {"loss": np.float32(0.4), "grad_norm": 1.1, "learning_rate": 1e-5, "epoch": 1.5},
+        {"eval_loss": 0.5, "eval_accuracy": 0.8, "epoch": 2.0, "step": 40},
+        {"train_runtime": 99.0, "train_loss": 0.5, "epoch": 2.0, "step": 40},
+    ]
+    fields = history_fields(log)
+    assert {"loss", "val_loss", "val_accuracy", "grad_norm", "learning_rate"} == set(fields)
+    assert [0.7, pytest.approx(0.4)] == fields["loss"]
+    assert [0.6, 0.5] == fields["val_loss"]
+    assert [0.7, 0.8] == fields["val_accuracy"]
+    assert "passed" == progressed(2, **fields).verdict

@@ -1,0 +1,530 @@
+"""From findings to causes: on recordings of real models, and by the rules of the table."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
+
+from pytest_bertcheck import Diagnosis, Evidence, Finding, Verdict, diagnose
+from pytest_bertcheck.checks import all_checks, run_checks
+from pytest_bertcheck.diagnosis import ASKS, SIGNS, TABLE, rank_causes, with_expected_failures
+from pytest_bertcheck.findings import CAUSES, STAGES
+
+from .simulate import ZOO, load_bundle, softmax, trained, zoo_index
+
+FIELDS = {declared.name for declared in dataclasses.fields(Evidence)}
+INDEX = zoo_index()
+
+with_zoo = pytest.mark.skipif(not INDEX, reason=f"no recordings at {ZOO} (set BERTCHECK_ZOO)")
+
+
+@functools.cache
+def diagnosed():
+    """Diagnose every recording once: name -> diagnosis."""
+    return {name: diagnose(load_bundle(name)) for name in INDEX}
+
+
+def top(diagnosis):
+    return diagnosis.causes[0].code if diagnosis.causes else None
+
+
+# Recordings of real fine-tuned models
+
+
+@with_zoo
+def test_no_healthy_recording_fails():
+    """No healthy model of the recordings has a failed finding, or a cause."""
+    failed = {
+        name: str(diagnosis).splitlines()[0]
+        for name, diagnosis in diagnosed().items()
+        if not INDEX[name]["causes"] and not INDEX[name]["weak"]
+        and (diagnosis.verdict == "failed" or diagnosis.causes)
+    }  # fmt: skip
+    assert {} == failed
+    assert 20 < sum(not entry["causes"] and not entry["weak"] for entry in INDEX.values())
+
+
+@with_zoo
+def test_no_wrong_cause_is_certain():
+    """What a diagnosis states as a fact is one, in every recording."""
+    wrong = {
+        (name, cause.code)
+        for name, diagnosis in diagnosed().items()
+        for cause in diagnosis.causes
+        if cause.certain and cause.code not in INDEX[name]["causes"]
+    }
+    assert set() == wrong
+
+
+@with_zoo
+def test_harmful_faults_are_detected():
+    """At least 95 % of the faults that cost accuracy fail."""
+    harmful = [name for name in INDEX if INDEX[name].get("harmful")]
+    missed = [name for name in harmful if diagnosed()[name].verdict != "failed"]
+    assert 300 < len(harmful)
+    assert len(missed) <= 0.05 * len(harmful), missed
+
+
+@with_zoo
+def test_identifiable_causes_come_first():
+    """Of the harmful faults whose cause the arrays can tell, at least 88 % are named first."""
+    harmful = [
+        name for name in INDEX if INDEX[name].get("harmful") and INDEX[name].get("identifiable")
+    ]
+    missed = {
+        name: (top(diagnosed()[name]), INDEX[name]["causes"])
+        for name in harmful
+        if top(diagnosed()[name]) not in INDEX[name]["causes"]
+    }
+    assert 250 < len(harmful)
+    assert len(missed) <= 0.12 * len(harmful), missed
+
+
+@with_zoo
+@pytest.mark.parametrize("family", ["decode", "label"])
+def test_faults_after_training_are_always_named(family):
+    """Wrong decoding and wrong labels of a trained model: at least 97 % are named first."""
+    names = [
+        name
+        for name, entry in INDEX.items()
+        if entry["family"] == family and entry.get("harmful") and entry.get("identifiable")
+    ]
+    missed = [name for name in names if top(diagnosed()[name]) not in INDEX[name]["causes"]]
+    assert len(missed) <= 0.03 * len(names), missed
+
+
+@with_zoo
+def test_less_evidence_makes_no_wrong_fact():
+    """With any fields left out, what is stated as a fact is still one, and the healthy pass."""
+    generator = np.random.default_rng(20)
+    wrong = {}
+    for name, entry in INDEX.items():
+        fields = load_bundle(name).fields()
+        for _ in range(3):
+            kept = {field: value for field, value in fields.items() if generator.random() < 0.6}
+            diagnosis = diagnose(Evidence(**kept))
+            for cause in diagnosis.causes:
+                if cause.certain and cause.code not in entry["causes"]:
+                    wrong[name, cause.code] = sorted(kept)
+            if not entry["causes"] and not entry["weak"] and diagnosis.verdict == "failed":
+                wrong[name, "healthy"] = sorted(kept)
+    assert {} == wrong
+
+
+@with_zoo
+def test_every_report_is_harmless_and_short():
+    """Each report and message: first line within 100 characters, no control characters."""
+    for diagnosis in diagnosed().values():
+        for text in (str(diagnosis), *map(str, diagnosis.findings)):
+            lines = text.split("\n")
+            assert 0 < len(lines[0]) <= 100
+            assert all(line.isprintable() for line in lines)
+
+
+@with_zoo
+def test_summaries_fit_the_first_line():
+    """The numbers of a failed finding are not cut off: its summary has at most 100 characters."""
+    long = {
+        finding.summary
+        for diagnosis in diagnosed().values()
+        for finding in diagnosis.findings
+        if finding.verdict == "failed" and len(finding.summary) > 100
+    }
+    assert set() == long
+
+
+@with_zoo
+def test_every_diagnosis_survives_the_way_through_json():
+    """to_dict of each is JSON, and from_dict of it reads the same."""
+    for diagnosis in diagnosed().values():
+        text = json.dumps(diagnosis.to_dict())
+        again = Diagnosis.from_dict(json.loads(text))
+        assert text == json.dumps(again.to_dict())
+        assert str(diagnosis) == str(again)
+
+
+@with_zoo
+def test_findings_keep_to_what_their_check_declares():
+    """Findings name declared causes only, and are certain only where they failed."""
+    declared = {check.name: set(check.causes) for check in all_checks()}
+    undeclared = {
+        (finding.check, code)
+        for diagnosis in diagnosed().values()
+        for finding in diagnosis.findings
+        for code in finding.causes
+        if code not in declared[finding.check]
+    }
+    assert set() == undeclared
+    for diagnosis in diagnosed().values():
+        for finding in diagnosis.findings:
+            assert finding.verdict is Verdict.FAILED or not finding.certain
+            assert set() == {part for need in finding.needs for part in need.split(" or ")} - FIELDS
+            assert finding.fix or finding.verdict is not Verdict.FAILED
+
+
+@with_zoo
+def test_every_sign_that_is_emitted_is_a_builtin_bool():
+    """Signs are True, False or absent: a NumPy bool would be lost on the way from a worker."""
+    for diagnosis in diagnosed().values():
+        for finding in diagnosis.findings:
+            assert {bool} >= {type(seen) for seen in finding.signs.values()}, finding.check
+
+
+# The table of causes
+
+
+def emitted_signs():
+    """Every sign that some check emits, over sessions that reach its branches."""
+    signs = {"no-progress"}  # the diagnosis' own, from the training check's verdict
+    evidence = [load_bundle(name) for name in INDEX]
+    for findings in map(run_checks, evidence):
+        for finding in findings:
+            signs |= set(finding.signs)
+    return signs
+
+
+@with_zoo
+def test_every_sign_of_the_table_is_emitted():
+    """A row that asks for a sign that no check emits could never be right."""
+    known = emitted_signs() | {"no-step-taken", "loss-not-finite", "labels-out-of-range"}
+    for code, row in TABLE.items():
+        needed = {sign for need in row.requires for sign in (
+            (need,) if isinstance(need, str) else need)}  # fmt: skip
+        asked = needed | set(row.forbids) | set(row.weights)
+        assert set() == asked - known, code
+
+
+def test_every_sign_that_weighs_has_a_sentence():
+    """A sign that speaks for a cause, seen or not seen, has words for the reader."""
+    for code, row in TABLE.items():
+        for sign, (seen, unseen) in row.weights.items():
+            sentences = SIGNS.get(sign, ("", ""))
+            if seen > 0:
+                assert sentences[0], (code, sign)
+            if unseen >= 2:
+                assert sentences[1], (code, sign)
+
+
+def test_the_table_speaks_the_vocabulary():
+    """Rows are causes, what a sign asks for is a field, and each row says how to settle it."""
+    assert set() == set(TABLE) - set(CAUSES)
+    assert set() == set(ASKS.values()) - FIELDS
+    for code, row in TABLE.items():
+        assert row.settled_by, code
+
+
+@pytest.mark.parametrize("check", all_checks(), ids=lambda check: check.name)
+def test_checks_declare_what_exists(check):
+    """Each check has a stage, documentation, fields that exist and causes of the vocabulary."""
+    assert check.stage in STAGES
+    assert set() == set(check.causes) - set(CAUSES)
+    needed = {name for need in check.needs for name in ((need,) if isinstance(need, str) else need)}
+    assert set() == needed - FIELDS
+    assert "?" in check.description.splitlines()[0]
+
+
+def test_names_and_order_of_the_checks():
+    """Checks come in the order of the stages, each name once."""
+    stages = [STAGES.index(check.stage) for check in all_checks()]
+    assert sorted(stages) == stages
+    names = [check.name for check in all_checks()]
+    assert len(set(names)) == len(names)
+
+
+SIGNS_DRAWN = st.dictionaries(st.sampled_from(sorted(SIGNS)), st.booleans(), max_size=12)
+
+
+@given(signs=SIGNS_DRAWN, check=st.sampled_from(all_checks()), certain=st.booleans())
+@settings(deadline=None, max_examples=150)
+def test_ranking_keeps_its_promises_for_any_signs(signs, check, certain):
+    """Whatever was seen: a failure has a cause, facts lead, codes exist and come once."""
+    finding = Finding(
+        Verdict.FAILED, "it failed", check=check.name, stage=check.stage,
+        causes=check.causes, certain=certain, signs=signs, p_value=None if certain else 0.0001,
+    )  # fmt: skip
+    causes = rank_causes([finding])
+    codes = [cause.code for cause in causes]
+    assert causes
+    assert len(set(codes)) == len(codes)
+    assert set() == set(codes) - set(CAUSES)
+    facts = [cause.certain for cause in causes]
+    harmless = "label-names-missing"
+    assert [certain] == facts[:1] or harmless in codes
+    assert all(cause.stage == CAUSES[cause.code][0] for cause in causes)
+    if certain and check.causes[0] != harmless:
+        assert check.causes[0] == codes[0]
+    if "unknown" in codes:
+        assert not certain
+
+
+@given(signs=SIGNS_DRAWN)
+@settings(deadline=None, max_examples=60)
+def test_without_a_failure_there_is_no_cause(signs):
+    """Signs alone, without a failed finding, accuse nobody."""
+    findings = [
+        Finding(verdict, "s", check="beats_majority", stage="outputs", signs=signs)
+        for verdict in (Verdict.PASSED, Verdict.INCONCLUSIVE, Verdict.SKIPPED)
+    ]
+    assert () == rank_causes(findings)
+
+
+def row_of_signs(code):
+    """The signs with which a cause agrees best: what it requires and all that speaks for it."""
+    row = TABLE[code]
+    signs = {}
+    for sign, (seen, unseen) in row.weights.items():
+        if max(seen, unseen) > 0:
+            signs[sign] = seen >= unseen
+    for need in row.requires:
+        choice = (need,) if isinstance(need, str) else need
+        if not any(signs.get(sign) for sign in choice):
+            signs[next(sign for sign in choice if sign not in row.forbids)] = True
+    return {**signs, **dict.fromkeys(row.forbids, False)}
+
+
+@pytest.mark.parametrize("code", TABLE)
+def test_a_cause_whose_signs_are_all_seen_stands(code):
+    """Each row, given all that speaks for it, is among the causes; forbidden, it is not."""
+    signs = row_of_signs(code)
+    named = [check for check in all_checks() if code in check.causes]
+    failing = "training_progressed" if "no-progress" in str(TABLE[code].requires) else None
+    check = next((c for c in named if c.name == failing), named[0] if named else all_checks()[0])
+    finding = Finding(
+        Verdict.FAILED, "it failed", check=check.name, stage=check.stage, causes=(code,),
+        signs=signs,
+    )  # fmt: skip
+    assert code in [cause.code for cause in rank_causes([finding])]
+    for forbidden in TABLE[code].forbids:
+        ruled_out = dataclasses.replace(finding, signs={**signs, forbidden: True})
+        assert code not in [cause.code for cause in rank_causes([ruled_out])]
+
+
+def test_a_fact_explains_what_lies_downstream():
+    """Beside a fact that did the damage, no likelihoods are listed."""
+    run = trained(5, 0)
+    evidence = run.evidence(y_pred=run.outputs.argmin(axis=1), reference_y_pred=run.answers)
+    diagnosis = diagnose(evidence)
+    assert 1 < sum(finding.verdict == "failed" for finding in diagnosis.findings)
+    assert all(cause.certain for cause in diagnosis.causes)
+
+
+def test_missing_names_do_not_explain_a_collapse():
+    """Placeholder names are a fact that never moved an answer: the collapse keeps its causes."""
+    run = trained(3, 0)
+    evidence = run.evidence(
+        logits=np.tile([2.0, 0.0, -1.0], (150, 1)), label_names=["LABEL_0", "LABEL_1", "LABEL_2"]
+    )
+    codes = [cause.code for cause in diagnose(evidence).causes]
+    assert "label-names-missing" == codes[-1]
+    assert 1 < len(codes)
+
+
+# Faults put into a real pipeline
+
+
+def retrained(run, y_train, *, strength=100.0):
+    """Train the run's model again on other labels; return its outputs on the evaluation set."""
+    features = run.vectorizer.transform(run.train_texts)
+    model = LogisticRegression(C=strength).fit(features, y_train)
+    scores = model.decision_function(run.vectorizer.transform(run.texts))
+    return np.stack([-scores / 2, scores / 2], axis=1) if scores.ndim == 1 else scores
+
+
+def fault_shuffled_labels(run):
+    """Training labels shuffled against their texts."""
+    y_train = np.random.default_rng(0).permutation(run.y_train)
+    return {"logits": retrained(run, y_train), "y_train": y_train}
+
+
+def fault_swapped_training_labels(run):
+    """Two labels exchanged while encoding the training set."""
+    swap = np.arange(len(run.names))
+    swap[[0, 1]] = [1, 0]
+    return {"logits": retrained(run, swap[run.y_train]), "y_train": swap[run.y_train]}
+
+
+def fault_axis(run):
+    """Decoded over the examples."""
+    return {"y_pred": run.outputs.argmax(axis=0)}
+
+
+def fault_rolled(run):
+    """Predictions paired with the next text."""
+    return {"y_pred": np.roll(run.answers, 1)}
+
+
+def fault_ids_from_one(run):
+    """Evaluation labels that start at 1."""
+    return {"y_true": run.y_true + 1}
+
+
+def fault_names(run):
+    """The model's names in the order in which labels were first seen."""
+    return {"label_names": run.names[::-1]}
+
+
+def fault_imbalance(run):
+    """Trained on 99 % of one label, with a strong prior: answers that label to everything."""
+    kept = np.flatnonzero(run.y_train == 0).tolist() * 6
+    kept += [int(np.flatnonzero(run.y_train == label)[0]) for label in range(1, len(run.names))]
+    features = run.vectorizer.transform([run.train_texts[i] for i in kept])
+    model = LogisticRegression(C=0.05).fit(features, run.y_train[kept])
+    scores = model.decision_function(run.vectorizer.transform(run.texts))
+    scores = np.stack([-scores / 2, scores / 2], axis=1) if scores.ndim == 1 else scores
+    return {"logits": scores, "y_train": run.y_train[kept]}
+
+
+def fault_constant_text(run):
+    """Every text replaced by the same one on its way to the model."""
+    return {
+        "logits": run.logits([run.texts[0]] * len(run.texts)),
+        "input_ids": np.tile([101, 7, 9, 102], (len(run.texts), 1)),
+    }
+
+
+def fault_dropout(run):
+    """Features dropped at random at inference."""
+    generator = np.random.default_rng(0)
+    features = run.vectorizer.transform(run.texts).toarray()
+
+    def call():
+        scores = run.model.decision_function(features * (generator.random(features.shape) > 0.1))
+        return np.stack([-scores / 2, scores / 2], axis=1) if scores.ndim == 1 else scores
+
+    return {"logits": call(), "repeated_logits": call()}
+
+
+def fault_nan(run):
+    """A division by zero in the features of some texts."""
+    logits = run.outputs.copy()
+    logits[::7] = np.nan
+    return {"logits": logits}
+
+
+FAULTS = {
+    "swapped training labels": (fault_swapped_training_labels, "label-mapping-swapped", False),
+    "axis": (fault_axis, "argmax-wrong-axis", True),
+    "rolled": (fault_rolled, "labels-misaligned", True),
+    "ids from 1": (fault_ids_from_one, "label-out-of-range", True),
+    "names": (fault_names, "label-mapping-swapped", True),
+    "imbalance": (fault_imbalance, "class-imbalance", False),
+    "constant text": (fault_constant_text, "inputs-constant", True),
+    "dropout": (fault_dropout, "dropout-at-inference", True),
+    "NaN": (fault_nan, "diverged", True),
+}
+
+
+@pytest.mark.parametrize("num_labels", [3, 5])
+@pytest.mark.parametrize(("fault", "cause", "certain"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_in_a_real_pipeline_is_named(fault, cause, certain, num_labels):
+    """A healthy real classifier passes; with one fault put in, that fault is the first cause."""
+    run = trained(num_labels, 0, n=300)
+    healthy = {"y_train": run.y_train, "reference_y_pred": run.answers}
+    assert "passed" == diagnose(run.evidence(**healthy)).verdict
+    diagnosis = diagnose(run.evidence(**{**healthy, **fault(run)}))
+    assert "failed" == diagnosis.verdict
+    assert cause == top(diagnosis)
+    assert certain is diagnosis.causes[0].certain
+    assert diagnosis.causes[0].reasons
+    assert diagnosis.causes[0].fix
+
+
+@pytest.mark.parametrize("num_labels", [2, 3, 5])
+def test_shuffled_training_labels_are_detected(num_labels):
+    """A model of shuffled labels beside a sound reference: detected, and nothing is certain."""
+    run = trained(num_labels, 0, n=300)
+    diagnosis = diagnose(run.evidence(reference_y_pred=run.answers, **fault_shuffled_labels(run)))
+    assert "failed" == diagnosis.verdict
+    assert not any(cause.certain for cause in diagnosis.causes)
+
+
+# The function itself
+
+
+def test_no_evidence_is_skipped():
+    """Without evidence every check is skipped, and so is the diagnosis."""
+    diagnosis = diagnose(Evidence())
+    assert "skipped" == diagnosis.verdict
+    assert {"skipped"} == {finding.verdict.value for finding in diagnosis.findings}
+    assert () == diagnosis.causes
+    assert "checks skipped; give" in str(diagnosis)
+
+
+def test_the_verdict_is_the_worst_finding():
+    """Failed before inconclusive before passed before skipped."""
+    run = trained(3, 0)
+    assert "passed" == diagnose(run.evidence()).verdict
+    unsettled = run.evidence(token_counts=[90] * 150, kept_token_counts=[20] * 150,
+                             logits=np.random.default_rng(0).normal(size=(150, 3)))  # fmt: skip
+    assert "inconclusive" == diagnose(unsettled).verdict
+    assert "failed" == diagnose(run.evidence(y_true=run.y_true - 1)).verdict
+
+
+def test_counts_and_confusion_are_the_evidences():
+    """The report's counts per label and confusion matrix are those of the answers."""
+    run = trained(3, 0)
+    diagnosis = diagnose(run.evidence())
+    assert list(run.names) == [label.name for label in diagnosis.labels]
+    assert np.bincount(run.y_true).tolist() == [label.true for label in diagnosis.labels]
+    assert np.bincount(run.answers).tolist() == [label.predicted for label in diagnosis.labels]
+    assert 150 == sum(map(sum, diagnosis.confusion))
+
+
+@pytest.mark.parametrize("n", [999, 1000, 3000])
+def test_counts_of_large_sets(n):
+    """Counting is the same below and above a thousand examples."""
+    y_pred = np.random.default_rng(0).integers(0, 3, n)
+    diagnosis = diagnose(Evidence(y_pred=y_pred, label_names=list("abc")))
+    assert np.bincount(y_pred).tolist() == [label.predicted for label in diagnosis.labels]
+    assert {None} == {label.true for label in diagnosis.labels}
+    assert {int} == {type(label.predicted) for label in diagnosis.labels}
+
+
+def test_checks_can_be_chosen():
+    """Only the checks that were named run, by either form of their name."""
+    run = trained(3, 0)
+    names = ["labels_valid", "outputs::not_collapsed"]
+    findings = diagnose(run.evidence(), checks=names).findings
+    assert ["labels_valid", "not_collapsed"] == [finding.check for finding in findings]
+
+
+def test_expected_failures_carry_their_reason():
+    """A failure that is known is marked with its reason; other findings are not."""
+    findings = run_checks(Evidence(y_true=[0, -1]))
+    marked = with_expected_failures(findings, {"labels_valid": "hidden test set"})
+    reasons = {finding.check: finding.expected_failure for finding in marked}
+    assert "hidden test set" == reasons.pop("labels_valid")
+    assert {None} == set(reasons.values())
+
+
+@given(seed=st.integers(0, 2**32 - 1), temperature=st.floats(0.2, 5))
+@settings(deadline=None, max_examples=20)
+def test_a_diagnosis_does_not_depend_on_form(seed, temperature):
+    """Shifted logits, probabilities and float32 are the same model: the same verdict."""
+    run = trained(3, 1)
+    shift = np.random.default_rng(seed).normal(scale=5, size=(150, 1))
+    logits = temperature * run.outputs
+    forms = (logits, logits + shift, logits.astype(np.float32), softmax(logits))
+    verdicts = {diagnose(run.evidence(logits=form)).verdict for form in forms}
+    assert {Verdict.PASSED} == verdicts
+
+
+def test_numpy_scalars_in_statistics_reach_json():
+    """Statistics may hold NumPy scalars; what leaves for a report never does."""
+    finding = Finding(
+        Verdict.FAILED, "s", check="c", stage="outputs",
+        statistics={"share": np.float32(0.5), "counts": np.arange(3), "flag": np.True_},
+        p_value=np.float64(0.01), signs={"seen": np.True_},
+    )  # fmt: skip
+    diagnosis = Diagnosis(Verdict.FAILED, (), (finding,))
+    text = json.dumps(diagnosis.to_dict())
+    again = Diagnosis.from_dict(json.loads(text)).findings[0]
+    assert {"share": 0.5, "counts": [0, 1, 2], "flag": True} == again.statistics
+    assert {"seen": True} == again.signs
