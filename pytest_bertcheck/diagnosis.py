@@ -57,9 +57,8 @@ SIGNS: dict[str, tuple[str, str]] = {
     "loss-not-finite": ("the loss ended at NaN or infinity", ""),
     "no-step-taken": ("no optimizer step was taken", ""),
     "outputs-are-probabilities": ("the outputs are probabilities already", ""),
-    "permutation-explains": ("exchanging labels makes most answers right", ""),
     "permutation-recovered": (
-        "labels are exchanged beyond chance",
+        "exchanging labels takes the accuracy from {accuracy:.0%} to {accuracy_after:.0%}",
         "no exchange of labels explains the answers",
     ),
     "rate-above-usual": (
@@ -180,8 +179,7 @@ TABLE: dict[str, Row] = {
     "label-mapping-swapped": Row(
         requires=("permutation-recovered",),
         weights={
-            "permutation-recovered": (4, -6),
-            "permutation-explains": (3, -2),
+            "permutation-recovered": (7, -6),
             "unsure-of-permutation": (-6, 1),
             "confidence-lost-since-training": (-4, 1),
             "reference-below-chance": (2, 0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import string
 
 import numpy as np
 import pytest
@@ -107,7 +108,7 @@ def test_less_evidence_makes_no_wrong_fact():
     wrong = {}
     for name, entry in INDEX.items():
         fields = load_bundle(name).fields()
-        for _ in range(3):
+        for _ in range(2):
             kept = {field: value for field, value in fields.items() if generator.random() < 0.6}
             diagnosis = diagnose(Evidence(**kept))
             for cause in diagnosis.causes:
@@ -169,31 +170,73 @@ def test_findings_keep_to_what_their_check_declares():
             assert finding.fix or finding.verdict is not Verdict.FAILED
 
 
+def placeholders(sentence):
+    """The statistics that a sentence fills in."""
+    return {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
+
+
+def sentences_can_be_filled(findings):
+    """Fail if a finding shows a sign whose sentence needs a number that it does not give."""
+    for finding in findings:
+        for sign, seen in finding.signs.items():
+            for name in placeholders(SIGNS.get(sign, ("", ""))[0 if seen else 1]):
+                assert finding.statistics.get(name) is not None, (finding.check, sign, name)
+
+
 @with_zoo
-def test_every_sign_that_is_emitted_is_a_builtin_bool():
-    """Signs are True, False or absent: a NumPy bool would be lost on the way from a worker."""
+def test_sentences_are_filled_by_the_check_that_saw_the_sign():
+    """The numbers in the words for a sign come from the very finding that shows it."""
     for diagnosis in diagnosed().values():
-        for finding in diagnosis.findings:
-            assert {bool} >= {type(seen) for seen in finding.signs.values()}, finding.check
+        sentences_can_be_filled(diagnosis.findings)
+
+
+SERIES = st.lists(st.floats(allow_nan=True, width=32), min_size=1, max_size=3)
+
+
+@given(
+    fields=st.fixed_dictionaries(
+        {},
+        optional={
+            "loss": SERIES,
+            "val_loss": SERIES,
+            "learning_rate": SERIES,
+            "train_steps": st.integers(0, 30),
+            "batch_size": st.integers(1, 8),
+            "y_train": st.lists(st.integers(-1, 3), min_size=1, max_size=9),
+            "max_length": st.integers(1, 99),
+            "token_counts": st.lists(st.integers(0, 99), min_size=3, max_size=3),
+            "kept_token_counts": st.lists(st.integers(0, 9), min_size=3, max_size=3),
+            "unloaded_weights": st.lists(st.text(max_size=3), max_size=2),
+        },
+    ),
+    outputs=st.sampled_from([None, [[2.0, 0.0]] * 3, [[np.nan, 0.0]] * 3, [[1.0, 0], [0, 1], [0, 3]]]),
+)
+@settings(deadline=None, max_examples=120)
+def test_any_mixture_of_training_and_tokens_is_put_into_words(fields, outputs):
+    """Whatever was recorded of training and tokens, the report can be written."""
+    evidence = Evidence(logits=outputs, y_true=[0, 1, 1], label_names=["a", "b"], **fields)
+    diagnosis = diagnose(evidence)
+    sentences_can_be_filled(diagnosis.findings)
+    assert str(diagnosis)
 
 
 # The table of causes
 
 
 def emitted_signs():
-    """Every sign that some check emits, over sessions that reach its branches."""
-    signs = {"no-progress"}  # the diagnosis' own, from the training check's verdict
-    evidence = [load_bundle(name) for name in INDEX]
-    for findings in map(run_checks, evidence):
-        for finding in findings:
-            signs |= set(finding.signs)
-    return signs
+    """Every sign that the checks emit, over the recordings and what none of them holds."""
+    alike = Evidence(input_ids=np.ones((9, 4)), train_steps=0, kept_token_counts=[2] * 9)
+    outside = Evidence(y_true=[0, 9], label_names=["a", "b"], loss=[0.7, np.nan])
+    findings = [finding for diagnosis in diagnosed().values() for finding in diagnosis.findings]
+    for finding in (*findings, *run_checks(alike), *run_checks(outside)):
+        yield from finding.signs
+    yield "no-progress"  # the diagnosis' own, from the training check's verdict
 
 
 @with_zoo
 def test_every_sign_of_the_table_is_emitted():
     """A row that asks for a sign that no check emits could never be right."""
-    known = emitted_signs() | {"no-step-taken", "loss-not-finite", "labels-out-of-range"}
+    known = set(emitted_signs())
     for code, row in TABLE.items():
         needed = {sign for need in row.requires for sign in (
             (need,) if isinstance(need, str) else need)}  # fmt: skip
@@ -238,6 +281,9 @@ def test_names_and_order_of_the_checks():
     assert len(set(names)) == len(names)
 
 
+NUMBERS = {
+    name: 1 for sentences in SIGNS.values() for text in sentences for name in placeholders(text)
+}
 SIGNS_DRAWN = st.dictionaries(st.sampled_from(sorted(SIGNS)), st.booleans(), max_size=12)
 
 
@@ -248,6 +294,7 @@ def test_ranking_keeps_its_promises_for_any_signs(signs, check, certain):
     finding = Finding(
         Verdict.FAILED, "it failed", check=check.name, stage=check.stage,
         causes=check.causes, certain=certain, signs=signs, p_value=None if certain else 0.0001,
+        statistics=NUMBERS,
     )  # fmt: skip
     causes = rank_causes([finding])
     codes = [cause.code for cause in causes]
@@ -269,9 +316,10 @@ def test_ranking_keeps_its_promises_for_any_signs(signs, check, certain):
 def test_without_a_failure_there_is_no_cause(signs):
     """Signs alone, without a failed finding, accuse nobody."""
     findings = [
-        Finding(verdict, "s", check="beats_majority", stage="outputs", signs=signs)
+        Finding(verdict, "s", check="beats_majority", stage="outputs", signs=signs,
+                statistics=NUMBERS)
         for verdict in (Verdict.PASSED, Verdict.INCONCLUSIVE, Verdict.SKIPPED)
-    ]
+    ]  # fmt: skip
     assert () == rank_causes(findings)
 
 
@@ -298,7 +346,7 @@ def test_a_cause_whose_signs_are_all_seen_stands(code):
     check = next((c for c in named if c.name == failing), named[0] if named else all_checks()[0])
     finding = Finding(
         Verdict.FAILED, "it failed", check=check.name, stage=check.stage, causes=(code,),
-        signs=signs,
+        signs=signs, statistics=NUMBERS,
     )  # fmt: skip
     assert code in [cause.code for cause in rank_causes([finding])]
     for forbidden in TABLE[code].forbids:

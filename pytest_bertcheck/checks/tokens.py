@@ -100,7 +100,7 @@ def truncation_harmless(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         )
     return Finding(
         Verdict.FAILED,
-        f"truncation loses the label: {kept} of {whole} tokens kept (median); {description}, "
+        f"truncation loses the label: {kept} of {whole} tokens kept; {description}, "
         f"{probability(p_value)}",
         statistics=stats,
         p_value=p_value,
@@ -145,7 +145,7 @@ def _kept_against_whole(evidence: Evidence) -> tuple[float, str]:
     total = len(y_true)
     on_kept = share(int((kept == y_true).sum()), total)
     on_whole = share(int((whole == y_true).sum()), total)
-    return p_value, f"TF-IDF {on_kept} right on it, {on_whole} on all"
+    return p_value, f"TF-IDF gets {on_kept} on them, {on_whole} on all"
 
 
 def _quantiles(name: str, counts: Any) -> tuple[str, ...]:

@@ -1,0 +1,376 @@
+"""The assertions of a team's own tests: pass, AssertionError with the message, or a warning."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.preprocessing import LabelEncoder
+
+import pytest_bertcheck
+from pytest_bertcheck import (
+    InconclusiveWarning,
+    assert_beats_majority,
+    assert_classes_balanced,
+    assert_decoding_consistent,
+    assert_deterministic,
+    assert_inputs_distinct,
+    assert_label_mapping_consistent,
+    assert_labels_not_swapped,
+    assert_labels_valid,
+    assert_logits_valid,
+    assert_not_collapsed,
+    assert_not_far_below_reference,
+    assert_reload_equal,
+    assert_training_progressed,
+    assert_truncation_harmless,
+)
+from pytest_bertcheck.checks import all_checks
+from pytest_bertcheck.findings import CAUSES
+
+from .simulate import softmax, trained
+
+RUN = trained(3, 0, n=300)
+Y, OUTPUTS, NAMES = RUN.y_true, RUN.outputs, list(RUN.names)
+GUESSES = np.random.default_rng(0).integers(0, 3, 300)
+NOISE = np.random.default_rng(1).normal(size=OUTPUTS.shape)
+LONG, SHORT = [90] * 300, [20] * 300
+
+PASSES = {
+    "assert_classes_balanced": [
+        lambda: assert_classes_balanced(RUN.y_train, label_names=NAMES),
+        lambda: assert_classes_balanced([0, 1] * 30),
+    ],
+    "assert_labels_valid": [
+        lambda: assert_labels_valid(Y, num_labels=3),
+        lambda: assert_labels_valid(Y, label_names=NAMES),
+        lambda: assert_labels_valid([0, 7]),
+    ],
+    "assert_label_mapping_consistent": [
+        lambda: assert_label_mapping_consistent(dict(enumerate(NAMES)), dataset_labels=NAMES),
+    ],
+    "assert_labels_not_swapped": [
+        lambda: assert_labels_not_swapped(OUTPUTS, y_true=Y, label_names=NAMES),
+        lambda: assert_labels_not_swapped(RUN.answers, y_true=Y),
+    ],
+    "assert_logits_valid": [
+        lambda: assert_logits_valid(OUTPUTS, label_names=NAMES),
+        lambda: assert_logits_valid(softmax(OUTPUTS), allow_probabilities=True),
+    ],
+    "assert_not_collapsed": [
+        lambda: assert_not_collapsed(OUTPUTS, y_true=Y, label_names=NAMES),
+        lambda: assert_not_collapsed(RUN.answers, y_true=Y),
+        lambda: assert_not_collapsed(RUN.answers),
+    ],
+    "assert_beats_majority": [
+        lambda: assert_beats_majority(OUTPUTS, y_true=Y),
+        lambda: assert_beats_majority(RUN.answers.tolist(), y_true=Y.tolist()),
+    ],
+    "assert_not_far_below_reference": [
+        lambda: assert_not_far_below_reference(OUTPUTS, y_true=Y, reference_y_pred=RUN.answers),
+    ],
+    "assert_truncation_harmless": [
+        lambda: assert_truncation_harmless(SHORT, SHORT),
+        lambda: assert_truncation_harmless(LONG, SHORT, y_true=Y, logits=OUTPUTS),
+    ],
+    "assert_inputs_distinct": [
+        lambda: assert_inputs_distinct(np.arange(60).reshape(20, 3)),
+    ],
+    "assert_training_progressed": [
+        lambda: assert_training_progressed({"loss": [1.1, 0.5, 0.2]}, num_labels=3),
+        lambda: assert_training_progressed({"loss": [0.7, 0.2]}, y_train=[0, 1] * 9),
+    ],
+    "assert_decoding_consistent": [
+        lambda: assert_decoding_consistent(RUN.answers, OUTPUTS, y_true=Y, label_names=NAMES),
+        lambda: assert_decoding_consistent(RUN.answers, OUTPUTS),
+    ],
+    "assert_deterministic": [lambda: assert_deterministic(OUTPUTS, OUTPUTS[:32])],
+    "assert_reload_equal": [
+        lambda: assert_reload_equal(OUTPUTS, OUTPUTS[:32]),
+        lambda: assert_reload_equal(OUTPUTS, OUTPUTS[:32], unloaded_weights=[]),
+    ],
+}
+
+FAILS = {
+    "assert_classes_balanced": (
+        lambda: assert_classes_balanced([0] * 990 + [1] * 10, label_names=["ham", "spam"]),
+        "imbalanced: 99% of 1,000 training rows are 'ham'", "class-imbalance", "class_weight="),
+    "assert_labels_valid": (
+        lambda: assert_labels_valid(Y + 1, num_labels=3),
+        "labels out of range: y_true has ", "label-out-of-range", "y_true - 1"),
+    "assert_label_mapping_consistent": (
+        lambda: assert_label_mapping_consistent(NAMES, dataset_labels=NAMES[::-1]),
+        "label mapping differs: 2/3 names", "label-mapping-swapped", "id2label = {0: "),
+    "assert_labels_not_swapped": (
+        lambda: assert_labels_not_swapped(OUTPUTS, y_true=(Y + 1) % 3, label_names=NAMES),
+        "labels swapped: 3 of 3", "label-mapping-swapped", "id2label = {0: "),
+    "assert_logits_valid": (
+        lambda: assert_logits_valid(np.where(NOISE > 2, np.nan, OUTPUTS)),
+        "logits not finite: ", "diverged", "learning rate"),
+    "assert_not_collapsed": (
+        lambda: assert_not_collapsed([2] * 300, y_true=Y, label_names=NAMES),
+        f"collapsed: 300/300 predictions are '{NAMES[2]}' (33% of y_true)", None, "learning rate"),
+    "assert_beats_majority": (
+        lambda: assert_beats_majority((Y + 1) % 3, y_true=Y, label_names=NAMES),
+        "worse than chance: 0/300 right (0%)", "label-mapping-swapped", "id2label"),
+    "assert_not_far_below_reference": (
+        lambda: assert_not_far_below_reference(GUESSES, y_true=Y, reference_y_pred=RUN.answers,
+                                               label_names=NAMES),
+        "far below a plain reference: ", None, "look for the fault"),
+    "assert_truncation_harmless": (
+        lambda: assert_truncation_harmless(LONG, SHORT, y_true=Y, logits=NOISE,
+                                           tail_logits=OUTPUTS),
+        "truncation loses the label: 20 of 90 tokens", "truncation-loses-signal", "max_length="),
+    "assert_inputs_distinct": (
+        lambda: assert_inputs_distinct([[101, 5, 102]] * 20),
+        "inputs constant: 20/20 texts", "inputs-constant", "encode two different texts"),
+    "assert_training_progressed": (
+        lambda: assert_training_progressed({"loss": [1.1, 1.098, 1.099]}, num_labels=3),
+        "no progress: loss 1.100 -> 1.099, knowing nothing costs 1.099", None, "learning_rate"),
+    "assert_decoding_consistent": (
+        lambda: assert_decoding_consistent(OUTPUTS.argmax(axis=0), OUTPUTS),
+        "decoding inconsistent: 3 answers for 300 examples", "argmax-wrong-axis", "argmax(axis=-1)"),
+    "assert_deterministic": (
+        lambda: assert_deterministic(OUTPUTS, (OUTPUTS + NOISE)[:32]),
+        "two identical calls differ: ", "dropout-at-inference", "training=False"),
+    "assert_reload_equal": (
+        lambda: assert_reload_equal(OUTPUTS, NOISE[:32], unloaded_weights=["classifier.weight"]),
+        "weights not loaded: ", "weights-not-loaded", "from_pretrained"),
+}  # fmt: skip
+
+OPEN = {
+    "assert_label_mapping_consistent": lambda **how: assert_label_mapping_consistent(
+        ["LABEL_0", "LABEL_1"], **how
+    ),
+    "assert_labels_not_swapped": lambda **how: assert_labels_not_swapped(
+        RUN.answers, y_true=np.where(Y == 0, -1, Y), label_names=NAMES, **how
+    ),
+    "assert_not_collapsed": lambda **how: assert_not_collapsed(
+        [0] * 20, label_names=["ham", "spam"], **how
+    ),
+    "assert_beats_majority": lambda **how: assert_beats_majority(
+        np.resize([0, 1, 1, 0], 40), y_true=[0, 1] * 20, label_names=["ham", "spam"], **how
+    ),
+    "assert_truncation_harmless": lambda **how: assert_truncation_harmless(LONG, SHORT, **how),
+    "assert_training_progressed": lambda **how: assert_training_progressed(
+        {"loss": [0.7, 0.7]}, **how
+    ),
+    "assert_not_far_below_reference": lambda **how: assert_not_far_below_reference(
+        OUTPUTS, y_true=np.full(300, -1), reference_y_pred=GUESSES, **how
+    ),
+}
+
+
+def test_every_assertion_is_tested():
+    """Each public assertion has a passing and a failing case here."""
+    public = {name for name in pytest_bertcheck.__all__ if name.startswith("assert_")}
+    assert public == set(PASSES) == set(FAILS)
+
+
+def test_every_assertion_runs_the_check_of_its_name():
+    """assert_X stands for the check X."""
+    names = {check.name for check in all_checks()}
+    assert set() == {name.removeprefix("assert_") for name in PASSES} - names
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [(name, i) for name, calls in PASSES.items() for i in range(len(calls))]
+)
+def test_what_is_right_passes_in_silence(name, number):
+    """A healthy real classifier passes each assertion, without a warning, and returns nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert PASSES[name][number]() is None
+
+
+@pytest.mark.parametrize("name", FAILS)
+def test_what_is_wrong_raises_with_the_whole_message(name):
+    """AssertionError: numbers first, then table, cause, fix and docs, as the grammar says."""
+    call, first, cause, fix = FAILS[name]
+    with pytest.raises(AssertionError) as caught:
+        call()
+    lines = str(caught.value).splitlines()
+    assert lines[0].startswith(first)
+    assert len(lines[0]) <= 100
+    kinds = [line[:7] for line in lines if line[:7] in ("cause: ", "fix:   ", "docs:  ")]
+    assert ["cause: ", "fix:   ", "docs:  "] == kinds
+    codes = next(line for line in lines if line.startswith("cause: ")).split(": ")[1].split(" | ")
+    assert set() == set(codes) - set(CAUSES)
+    assert cause is None or cause == codes[0]
+    assert fix in str(caught.value)
+    assert re.fullmatch(r"docs:  \S+#" + name.removeprefix("assert_"), lines[-1])
+
+
+@pytest.mark.parametrize("name", FAILS)
+def test_the_traceback_ends_in_the_users_test(name):
+    """Frames of the plugin hide themselves from pytest's traceback."""
+    call, *_ = FAILS[name]
+    with pytest.raises(AssertionError) as caught:
+        call()
+    *_, judge = caught.traceback
+    assert judge.frame.f_locals.get("__tracebackhide__")
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_what_cannot_be_told_warns(name):
+    """Too little data is a warning of a class of its own, raised at the caller's line."""
+    with pytest.warns(InconclusiveWarning) as caught:
+        assert OPEN[name]() is None
+    assert 1 == len(caught)
+    assert __file__ == caught[0].filename
+    assert str(caught[0].message)
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_what_cannot_be_told_fails_if_strict(name):
+    """strict=True turns what cannot be told into a failure that says so."""
+    with pytest.raises(AssertionError, match="inconclusive is a failure under strict=True"):
+        OPEN[name](strict=True)
+
+
+def test_the_warning_can_be_filtered_by_its_public_name():
+    """The class of the warning lives where users import it from."""
+    assert "pytest_bertcheck" == InconclusiveWarning.__module__
+    assert issubclass(InconclusiveWarning, UserWarning)
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_every_assertion_takes_strict_and_documents_itself(name):
+    """Each has strict as a keyword, a docstring and an example in it."""
+    function = getattr(pytest_bertcheck, name)
+    parameters = inspect.signature(function).parameters
+    assert parameters["strict"].kind is inspect.Parameter.KEYWORD_ONLY
+    assert parameters["strict"].default is False
+    assert f">>> {name}(" in function.__doc__ or ">>>" in function.__doc__
+
+
+# What they accept
+
+
+class Config:
+    """What a transformers config holds of the names."""
+
+    def __init__(self, id2label, label2id=None):
+        self.id2label = id2label
+        self.label2id = label2id or {name: i for i, name in id2label.items()}
+
+
+MODELS = {
+    "model": types.SimpleNamespace(config=Config({0: "ham", 1: "spam"})),
+    "config": Config({0: "ham", 1: "spam"}),
+    "config from JSON": Config({"0": "ham", "1": "spam"}, {"ham": 0, "spam": 1}),
+    "id2label": {0: "ham", 1: "spam"},
+    "label2id": {"spam": 1, "ham": 0},
+    "encoder": LabelEncoder().fit(["spam", "ham"]),
+    "list": ["ham", "spam"],
+}
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
+@pytest.mark.parametrize("dataset", list(MODELS.values())[3:], ids=list(MODELS)[3:])
+def test_mappings_in_every_form(model, dataset):
+    """Either side may be a mapping, an encoder or a list; the model's side a config or a model."""
+    assert_label_mapping_consistent(model, dataset_labels=dataset)
+    reversed_names = ["spam", "ham"]
+    with pytest.raises(AssertionError, match="label-mapping-swapped"):
+        assert_label_mapping_consistent(model, dataset_labels=reversed_names)
+
+
+def test_a_config_that_contradicts_itself():
+    """A config's own label2id is compared with its id2label."""
+    config = Config({0: "ham", 1: "spam"}, {"ham": 1, "spam": 0})
+    with pytest.raises(AssertionError, match="contradict each other"):
+        assert_label_mapping_consistent(config)
+
+
+def test_label2id_beside_a_plain_mapping():
+    """label2id may be given beside id2label."""
+    assert_label_mapping_consistent({0: "a", 1: "b"}, label2id={"a": 0, "b": 1})
+    with pytest.raises(AssertionError, match="contradict each other"):
+        assert_label_mapping_consistent({0: "a", 1: "b"}, label2id={"a": 1, "b": 0})
+
+
+SAME_OUTPUTS = {
+    "array": OUTPUTS,
+    "float32": OUTPUTS.astype(np.float32),
+    "list": OUTPUTS.tolist(),
+    "list of arrays": list(OUTPUTS),
+    "tuple of rows": tuple(map(tuple, OUTPUTS)),
+    "object with logits": types.SimpleNamespace(logits=OUTPUTS),
+    "object with predictions": types.SimpleNamespace(predictions=OUTPUTS, label_ids=Y),
+    "ids": RUN.answers,
+    "list of ids": RUN.answers.tolist(),
+    "whole floats": RUN.answers.astype(float),
+}
+
+
+@pytest.mark.parametrize("outputs", SAME_OUTPUTS.values(), ids=SAME_OUTPUTS.keys())
+def test_outputs_or_ids_in_every_form(outputs):
+    """Logits, output objects and label ids are told apart by their rank, in any container."""
+    assert_not_collapsed(outputs, y_true=Y, label_names=NAMES)
+    assert_beats_majority(outputs, y_true=Y, label_names=NAMES)
+    assert_labels_not_swapped(outputs, y_true=Y, label_names=NAMES)
+    with pytest.raises(AssertionError, match="labels swapped"):
+        assert_labels_not_swapped(outputs, y_true=(Y + 1) % 3, label_names=NAMES)
+
+
+HISTORIES = {
+    "mapping": lambda loss: {"loss": loss},
+    "arrays": lambda loss: {"loss": np.array(loss)},
+    "Keras History": lambda loss: types.SimpleNamespace(history={"loss": loss}, epoch=[0, 1, 2]),
+    "Trainer log": lambda loss: [{"loss": value, "step": i} for i, value in enumerate(loss)],
+    "evaluation log": lambda loss: [{"eval_loss": value, "epoch": i}
+                                    for i, value in enumerate(loss)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES.keys())
+def test_histories_in_every_form(history):
+    """A Keras History, a Trainer's log or a mapping: the same series, the same verdict."""
+    assert_training_progressed(history([0.7, 0.4, 0.2]), num_labels=2)
+    with pytest.raises(AssertionError, match="no progress"):
+        assert_training_progressed(history([0.69, 0.693, 0.692]), num_labels=2)
+    with pytest.raises(AssertionError, match="diverged"):
+        assert_training_progressed(history([0.69, 0.5, float("nan")]), num_labels=2)
+
+
+# Limits are the user's
+
+
+def test_limits_can_be_set():
+    """Each limit moves its verdict."""
+    counts = [0] * 940 + [1] * 60
+    assert_classes_balanced(counts, max_imbalance_ratio=20)
+    with pytest.raises(AssertionError, match="imbalanced"):
+        assert_classes_balanced(counts, max_imbalance_ratio=5)
+    y_pred = np.where(np.arange(300) % 10 == 0, 1, 0)
+    assert_not_collapsed(y_pred, label_names=["a", "b"])
+    with pytest.raises(AssertionError, match="collapsed"):
+        assert_not_collapsed(y_pred, label_names=["a", "b"], max_share=0.7)
+    history = {"loss": [0.69, 0.6, 0.6]}
+    assert_training_progressed(history, num_labels=2)
+    with pytest.raises(AssertionError, match="no progress"):
+        assert_training_progressed(history, num_labels=2, min_progress=0.5)
+    worse = np.where(np.arange(300) % 5 == 0, (Y + 1) % 3, Y)
+    assert_not_far_below_reference(worse, y_true=Y, reference_y_pred=Y, min_share_of_skill=0.5)
+    with pytest.raises(AssertionError, match="far below"):
+        assert_not_far_below_reference(worse, y_true=Y, reference_y_pred=Y, min_share_of_skill=0.95)
+
+
+def test_alpha_can_be_set():
+    """A stricter error rate asks for more evidence."""
+    y_true, y_pred = [0] * 20 + [1] * 20, [0] * 40
+    with pytest.raises(AssertionError, match="collapsed"):
+        assert_not_collapsed(y_pred, y_true=y_true, label_names=["a", "b"], alpha=0.05)
+    with pytest.warns(InconclusiveWarning):
+        assert_not_collapsed(y_pred, y_true=y_true, label_names=["a", "b"], alpha=1e-6)
+
+
+def test_probabilities_are_not_raw_logits():
+    """assert_logits_valid asks for raw logits unless it is told otherwise."""
+    with pytest.raises(AssertionError, match="not raw logits"):
+        assert_logits_valid(softmax(OUTPUTS))
