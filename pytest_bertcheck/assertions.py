@@ -35,6 +35,9 @@ __all__ = [
     "assert_truncation_harmless",
 ]
 
+__tracebackhide__ = True
+"""pytest shows the user's test as the place of a failure, not this module."""
+
 
 class InconclusiveWarning(UserWarning):
     """A check could not tell, for want of data; the message says how much would do."""
@@ -471,7 +474,6 @@ def _rank(outputs: Any) -> int:
 
 def _judge(name: str, evidence: Evidence, alpha: float, strict: bool, **options: Any) -> None:
     """Run one check; raise if it failed, warn if it could not tell."""
-    __tracebackhide__ = True
     check = next(item for item in all_checks() if item.name == name)
     finding: Finding = check(evidence, alpha=alpha, **options)
     if finding.verdict is Verdict.FAILED:

@@ -265,14 +265,20 @@ class Evidence:
 
     @cached_property
     def num_labels(self) -> int | None:
-        """Number of labels: by the data set's names, else the logits, else the model's names."""
+        """Number of labels: by the data set's names, else the logits, else the model's names.
+
+        With none of them, by the largest label id that occurs; at least two.
+        """
         if self.dataset_label_names is not None:
             return len(self.dataset_label_names)
         if self.logits is not None and self.logits.shape[1] > 1:
             return int(self.logits.shape[1])
         if self.label_names is not None:
             return len(self.label_names)
-        return 2 if self.logits is not None else None
+        ids = [labels for labels in (self.y_true, self.y_pred) if labels is not None]
+        if self.logits is None and not ids:
+            return None
+        return max([2, *(int(labels.max()) + 1 for labels in ids)])
 
     @cached_property
     def names(self) -> tuple[str, ...]:

@@ -301,7 +301,7 @@ SAME_OUTPUTS = {
     "list of arrays": list(OUTPUTS),
     "tuple of rows": tuple(map(tuple, OUTPUTS)),
     "object with logits": types.SimpleNamespace(logits=OUTPUTS),
-    "object with predictions": types.SimpleNamespace(predictions=OUTPUTS, label_ids=Y),
+    "EvalPrediction": types.SimpleNamespace(predictions=OUTPUTS, label_ids=Y),
     "ids": RUN.answers,
     "list of ids": RUN.answers.tolist(),
     "whole floats": RUN.answers.astype(float),
@@ -356,9 +356,10 @@ def test_limits_can_be_set():
     with pytest.raises(AssertionError, match="no progress"):
         assert_training_progressed(history, num_labels=2, min_progress=0.5)
     worse = np.where(np.arange(300) % 5 == 0, (Y + 1) % 3, Y)
-    assert_not_far_below_reference(worse, y_true=Y, reference_y_pred=Y, min_share_of_skill=0.5)
+    judged = {"y_true": Y, "reference_y_pred": Y, "label_names": NAMES}
+    assert_not_far_below_reference(worse, **judged, min_share_of_skill=0.5)
     with pytest.raises(AssertionError, match="far below"):
-        assert_not_far_below_reference(worse, y_true=Y, reference_y_pred=Y, min_share_of_skill=0.95)
+        assert_not_far_below_reference(worse, **judged, min_share_of_skill=0.95)
 
 
 def test_alpha_can_be_set():

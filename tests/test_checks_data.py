@@ -222,9 +222,7 @@ def test_imbalance_at_the_limit_fails_no_more_often_than_allowed(ratio):
         n = int(generator.integers(20, 2000))
         y_train = (generator.random(n) < 1 / (1 + ratio)).astype(int)
         evidence = Evidence(y_train=y_train, label_names=["a", "b"])
-        finding = run_check(
-            "classes_balanced", evidence, alpha=0.05, max_imbalance_ratio=ratio
-        )
+        finding = run_check("classes_balanced", evidence, alpha=0.05, max_imbalance_ratio=ratio)
         failed += finding.verdict == "failed"
     assert statistics.clopper_pearson(failed, 600, 0.001)[0] <= 0.05
 

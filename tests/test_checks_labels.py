@@ -80,7 +80,7 @@ def test_the_corrected_mapping_can_be_pasted(names, seed):
     first, second = mapping(names, dataset).fix.splitlines()
     tree = ast.parse(f"{first}\n{second}")
     assert dict(enumerate(dataset)) == ast.literal_eval(tree.body[0].value)
-    exec(compile(tree, "fix", "exec"), {"model": model})  # noqa: S102  # that it runs is the test
+    exec(compile(tree, "fix", "exec"), {"model": model})  # that it runs is the test
     assert {name: i for i, name in enumerate(dataset)} == config.label2id
 
 
@@ -215,9 +215,7 @@ def test_the_fix_of_a_swap_names_the_ids_right():
     spoken = ["science", "sport", "culture"]  # how the data set orders the labels of the run
     ids = np.array([spoken.index(name) for name in ("culture", "science", "sport")])
     # The model was trained with culture = 0, science = 1, sport = 2.
-    evidence = run.evidence(
-        y_true=ids[run.y_true], label_names=spoken, dataset_label_names=spoken
-    )
+    evidence = run.evidence(y_true=ids[run.y_true], label_names=spoken, dataset_label_names=spoken)
     finding = run_check("labels_not_swapped", evidence)
     pasted = finding.fix.splitlines()[0].partition(" = ")[2]
     assert {0: "culture", 1: "science", 2: "sport"} == ast.literal_eval(pasted)

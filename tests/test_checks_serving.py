@@ -80,7 +80,7 @@ def test_dropout_left_on_is_a_fact(rate, num_labels):
 def test_a_saved_model_is_the_same_model():
     """A real model that is saved and loaded gives its outputs again."""
     run = trained(3, 0)
-    vectorizer, model = pickle.loads(pickle.dumps((run.vectorizer, run.model)))  # noqa: S301
+    vectorizer, model = pickle.loads(pickle.dumps((run.vectorizer, run.model)))
     again = model.decision_function(vectorizer.transform(run.texts[:32]))
     finding = judge("reload_equal", "reloaded_logits", run.outputs, again)
     assert "passed" == finding.verdict
@@ -106,7 +106,9 @@ def test_a_head_that_was_not_saved():
     """A classifier trained anew from another start, as a fresh head is, differs."""
     run = trained(3, 0)
     features = run.vectorizer.transform(run.train_texts)
-    other = LogisticRegression(C=0.1).fit(features, np.random.default_rng(0).permutation(run.y_train))
+    other = LogisticRegression(C=0.1).fit(
+        features, np.random.default_rng(0).permutation(run.y_train)
+    )
     again = other.decision_function(run.vectorizer.transform(run.texts[:32]))
     finding = judge("reload_equal", "reloaded_logits", run.outputs, again)
     assert "failed" == finding.verdict

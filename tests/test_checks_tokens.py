@@ -112,9 +112,7 @@ def test_the_tail_does_better():
 def test_the_tail_of_a_single_output_column():
     """One output column is read as answers, cut at one half, here as everywhere else."""
     fields = truncated("last", num_labels=2, trained_on=list)
-    margins = {
-        name: np.asarray(fields[name]).reshape(-1, 1) for name in ("logits", "tail_logits")
-    }
+    margins = {name: np.asarray(fields[name]).reshape(-1, 1) for name in ("logits", "tail_logits")}
     finding = harmless({**fields, **margins}, "kept_reference_y_pred")
     assert "failed" == finding.verdict
 

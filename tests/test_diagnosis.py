@@ -209,7 +209,9 @@ SERIES = st.lists(st.floats(allow_nan=True, width=32), min_size=1, max_size=3)
             "unloaded_weights": st.lists(st.text(max_size=3), max_size=2),
         },
     ),
-    outputs=st.sampled_from([None, [[2.0, 0.0]] * 3, [[np.nan, 0.0]] * 3, [[1.0, 0], [0, 1], [0, 3]]]),
+    outputs=st.sampled_from(
+        [None, [[2.0, 0.0]] * 3, [[np.nan, 0.0]] * 3, [[1.0, 0], [0, 1], [0, 3]]]
+    ),
 )
 @settings(deadline=None, max_examples=120)
 def test_any_mixture_of_training_and_tokens_is_put_into_words(fields, outputs):
@@ -228,7 +230,10 @@ def emitted_signs():
     alike = Evidence(input_ids=np.ones((9, 4)), train_steps=0, kept_token_counts=[2] * 9)
     outside = Evidence(y_true=[0, 9], label_names=["a", "b"], loss=[0.7, np.nan])
     findings = [finding for diagnosis in diagnosed().values() for finding in diagnosis.findings]
-    for finding in (*findings, *run_checks(alike), *run_checks(outside)):
+    cross_validated = Evidence(y_train=[0, 1] * 9, train_reference_y_pred=[0, 1] * 9)
+    for evidence in (alike, outside, cross_validated):
+        findings += run_checks(evidence)
+    for finding in findings:
         yield from finding.signs
     yield "no-progress"  # the diagnosis' own, from the training check's verdict
 

@@ -73,9 +73,7 @@ def diagnoses(draw):
             for code in draw(st.lists(st.sampled_from(sorted(CAUSES)), max_size=3))
         ),
         findings=tuple(draw(st.lists(findings(), max_size=3))),
-        labels=tuple(
-            LabelCount(name, draw(counts), draw(counts)) for name in names
-        ),
+        labels=tuple(LabelCount(name, draw(counts), draw(counts)) for name in names),
         confusion=draw(st.sampled_from([None, confusion])) if names else None,
     )
 
@@ -122,7 +120,7 @@ def test_a_diagnosis_survives_the_way_through_json(diagnosis):
 @settings(deadline=None, max_examples=20)
 def test_values_can_be_pickled(diagnosis):
     """Findings and diagnoses may cross process boundaries of any kind."""
-    assert str(diagnosis) == str(pickle.loads(pickle.dumps(diagnosis)))  # noqa: S301  # our own
+    assert str(diagnosis) == str(pickle.loads(pickle.dumps(diagnosis)))  # our own
 
 
 @pytest.mark.parametrize("verdict", Verdict)

@@ -104,17 +104,13 @@ def test_the_confusion_matrix_is_scikit_learns(seed, num_labels, n, dtype):
     """Pairs are counted as scikit-learn counts them, in whatever integer type they come."""
     y_true, y_pred = np.random.default_rng(seed).integers(0, num_labels, (2, n)).astype(dtype)
     expected = sklearn_confusion_matrix(y_true, y_pred, labels=range(num_labels))
-    np.testing.assert_array_equal(
-        expected, statistics.confusion_matrix(y_true, y_pred, num_labels)
-    )
+    np.testing.assert_array_equal(expected, statistics.confusion_matrix(y_true, y_pred, num_labels))
 
 
 def test_confusion_of_many_labels_in_a_small_integer_type():
     """200 labels in uint8 do not overflow while pairs are numbered."""
     y = np.arange(200, dtype=np.uint8)
-    np.testing.assert_array_equal(
-        np.eye(200, dtype=int), statistics.confusion_matrix(y, y, 200)
-    )
+    np.testing.assert_array_equal(np.eye(200, dtype=int), statistics.confusion_matrix(y, y, 200))
 
 
 @given(counts=st.lists(st.integers(1, 1000), min_size=2, max_size=6))
