@@ -133,7 +133,8 @@ FAILS = {
         "no progress: loss 1.100 -> 1.099, knowing nothing costs 1.099", None, "learning_rate"),
     "assert_decoding_consistent": (
         lambda: assert_decoding_consistent(OUTPUTS.argmax(axis=0), OUTPUTS),
-        "decoding inconsistent: 3 answers for 300 examples", "argmax-wrong-axis", "argmax(axis=-1)"),
+        "decoding inconsistent: 3 answers for 300 examples", "argmax-wrong-axis",
+        "argmax(axis=-1)"),
     "assert_deterministic": (
         lambda: assert_deterministic(OUTPUTS, (OUTPUTS + NOISE)[:32]),
         "two identical calls differ: ", "dropout-at-inference", "training=False"),
@@ -205,14 +206,24 @@ def test_what_is_wrong_raises_with_the_whole_message(name):
     assert re.fullmatch(r"docs:  \S+#" + name.removeprefix("assert_"), lines[-1])
 
 
-@pytest.mark.parametrize("name", FAILS)
-def test_the_traceback_ends_in_the_users_test(name):
-    """Frames of the plugin hide themselves from pytest's traceback."""
-    call, *_ = FAILS[name]
-    with pytest.raises(AssertionError) as caught:
-        call()
-    *_, judge = caught.traceback
-    assert judge.frame.f_locals.get("__tracebackhide__")
+def test_the_traceback_ends_in_the_users_test(pytester):
+    """A failing assertion shows the user's line and the message, and no line of the plugin."""
+    pytester.makepyfile(
+        """
+        from pytest_bertcheck import assert_beats_majority, assert_not_collapsed
+
+        def test_failed():
+            assert_not_collapsed([0] * 300)
+
+        def test_strict():
+            assert_beats_majority([0, 1, 1, 0] * 9, y_true=[0, 1] * 18, strict=True)
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines([">       assert_not_collapsed(*", "E *collapsed: 300/300 *"])
+    result.stdout.no_fnmatch_line("*assertions.py*")
+    result.stdout.no_fnmatch_line("*_judge*")
 
 
 @pytest.mark.parametrize("name", OPEN)

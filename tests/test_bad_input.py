@@ -75,7 +75,7 @@ def predict(texts):
 
 
 FIELDS = {
-    # Evidence: kinds
+    # of one field, by kind
     "strings as ids": case(
         evidence(y_true=["ham", "spam", "ham"]), "y_true", "label ids", "map names to ids",
         error=TypeError),
@@ -118,7 +118,7 @@ FIELDS = {
         "tuple of 2", error=TypeError),
     "a tuple of ragged lists": case(
         evidence(logits=([[1.0, 2.0], [3.0]], [1.0])), "logits", "expected"),
-    # Evidence: shapes
+    # of one field, by shape
     "ragged logits": case(
         evidence(logits=[[1.0, 2.0], [3.0]]), "logits", "expected rows of the same length",
         "ragged", error=ValueError),
@@ -151,7 +151,7 @@ FIELDS = {
     "a loss of rank 2": case(
         evidence(loss=[[0.7], [0.6]]), "loss", "expected shape (T,)", "got (2, 1)",
         error=ValueError),
-    # Evidence: values
+    # of one field, by value
     "fractional ids": case(
         evidence(y_true=[0.0, 0.5]), "y_true", "expected label ids (whole numbers)", "0.5",
         error=ValueError),
@@ -212,7 +212,7 @@ FIELDS = {
         error=TypeError),
     "a negative update": case(
         evidence(encoder_update=-0.5), "encoder_update", "at least 0", "-0.5", error=ValueError),
-    # Evidence: names
+    # of the names
     "a single name": case(
         evidence(label_names="ham"), "label_names", "expected names by id", "single string 'ham'",
         error=TypeError),
@@ -241,7 +241,7 @@ FIELDS = {
         "classifier.weight"),
     "a number of weights": case(
         evidence(unloaded_weights=2), "unloaded_weights", "expected", "2|int"),
-    # Evidence: fields together
+    # of fields together
     "an unknown field": case(
         evidence(logit=LOGITS), "Evidence", "unknown field 'logit'", "did you mean 'logits'?",
         error=TypeError),
@@ -320,7 +320,7 @@ ASSERTIONS = {
         lambda: assert_training_progressed({"loss": [0.7]}, num_labels=-3), "num_labels",
         "expected", "-3"),
     "no mapping": case(
-        lambda: assert_label_mapping_consistent(None), "expected label_names|label_names: expected"),
+        lambda: assert_label_mapping_consistent(None), "label_names", "expected"),
     "a model without names": case(
         lambda: assert_label_mapping_consistent(types.SimpleNamespace()), "label_names",
         "expected names by id", "SimpleNamespace"),
@@ -328,7 +328,8 @@ ASSERTIONS = {
         lambda: assert_label_mapping_consistent(["a", "b"], dataset_labels="a,b"),
         "dataset_label_names", "expected names by id", "a,b"),
     "no history": case(
-        lambda: assert_training_progressed(None), "history", "expected a Keras History", "NoneType"),
+        lambda: assert_training_progressed(None), "history", "expected a Keras History",
+        "NoneType"),
     "a history as text": case(
         lambda: assert_training_progressed("loss"), "history", "expected a Keras History", "str"),
     "an empty history": case(
@@ -596,7 +597,8 @@ TEXTS = {
     "empty JSON Lines": ("a.jsonl", "\n\n", "expected at least one row", "none"),
     "a bad line": ("a.jsonl", '{"text": "a", "label": "b"}\n{"text": \n', "line 2",
                    "expected a JSON object"),
-    "a JSON array": ("a.jsonl", '["hello", "ham"]\n', "line 1", "expected a JSON object", "['hello'"),
+    "a JSON array": ("a.jsonl", '["hello", "ham"]\n', "line 1", "expected a JSON object",
+                     "['hello'"),
     "a whole JSON file": ("a.jsonl", '[\n{"text": "a", "label": "b"}\n]\n', "line 1",
                           "expected a JSON object", "["),
     "a null label": ("a.jsonl", '{"text": "a", "label": null}\n', "line 1", "nothing for label"),

@@ -324,7 +324,7 @@ def test_a_few_answers_prove_no_other_cause(seed, num_labels, n, offset):
 
 def test_off_by_one_of_a_collapsed_model():
     """Where the model answers one label only, ids off by one are not for certain another tensor."""
-    logits = np.random.default_rng(0).normal(size=(50, 3)) + [9, 0, 0]
+    logits = np.random.default_rng(0).normal(size=(50, 3)) + np.array([9, 0, 0])
     finding = run_check(
         "decoding_consistent", Evidence(logits=logits, y_pred=logits.argmax(axis=1) + 3)
     )

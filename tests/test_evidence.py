@@ -87,6 +87,15 @@ def test_any_evidence_can_be_diagnosed(fields):
             assert set() == named & set(fields)
 
 
+def refusal(path, *, otherwise):
+    """Return what loading says against a file; ``otherwise`` if it is a bundle all the same."""
+    try:
+        Evidence.load(path)
+    except (TypeError, ValueError) as error:
+        return str(error)
+    return otherwise
+
+
 @given(seed=SEEDS, damage=st.lists(st.tuples(SEEDS, st.integers(0, 255)), min_size=1, max_size=4))
 @settings(deadline=None, max_examples=150)
 def test_a_damaged_file_is_a_value_error(seed, damage, tmp_path_factory):
@@ -97,10 +106,7 @@ def test_a_damaged_file_is_a_value_error(seed, damage, tmp_path_factory):
     for position, byte in damage:
         content[position % len(content)] = byte
     path.write_bytes(content)
-    try:
-        Evidence.load(path)
-    except (TypeError, ValueError) as error:
-        assert str(path) in str(error)
+    assert str(path) in refusal(path, otherwise=str(path))
 
 
 @given(seed=SEEDS, kept=st.floats(0, 0.999))
@@ -111,7 +117,7 @@ def test_a_cut_off_file_is_a_value_error(seed, kept, tmp_path_factory):
     Evidence(**every_field(np.random.default_rng(seed), 5, 3)).save(path)
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
-    with pytest.raises(ValueError, match="evidence file: expected a .npz bundle") as error:
+    with pytest.raises(ValueError, match=r"evidence file: expected a \.npz bundle") as error:
         Evidence.load(path)
     assert str(path) in str(error.value)
 
@@ -127,10 +133,7 @@ def test_any_flipped_bit_is_a_value_error(tmp_path):
             flipped = bytearray(content)
             flipped[position] ^= 1 << bit
             path.write_bytes(flipped)
-            try:
-                Evidence.load(path)
-            except (TypeError, ValueError) as error:
-                assert str(path) in str(error)
+            assert str(path) in refusal(path, otherwise=str(path))
 
 
 def test_save_keeps_the_path_as_given(tmp_path):

@@ -214,20 +214,22 @@ def test_a_message_without_parts_is_its_first_line_and_docs():
 
 def cause(code="class-imbalance", **parts):
     return Cause(**{"code": code, "stage": CAUSES[code][0], "certain": False,
-                    "reasons": ("r1", "r2", "r3", "r4"), "fix": "do", "settled_by": "try",
+                    "reasons": tuple(f"r{i}" for i in range(1, 20)), "fix": "do", "settled_by": "try",
                     **parts})  # fmt: skip
 
 
 def test_the_likeliest_cause_comes_with_the_others():
-    """Candidates: the best one first, at most three others, what separates them, the fix."""
+    """Candidates: the best one first, at most three others, why, what separates them, the fix."""
     others = [cause(code) for code in ("diverged", "too-few-steps", "unknown", "regression")]
     lines = cause_lines([cause(), *others])
     assert lines[0].startswith("cause: class-imbalance (likeliest): ")
     assert "  or else: diverged, too-few-steps, unknown" == lines[1]
-    assert ["  because r1", "  because r2", "  because r3"] == lines[2:5]
-    assert "  to settle it: try" == lines[5]
-    assert "fix:   do" == lines[6]
-    assert lines[7].endswith("#class-imbalance")
+    *reasons, settle, fix, docs = lines[2:]
+    assert [f"  because r{i}" for i in range(1, len(reasons) + 1)] == reasons
+    assert 3 <= len(reasons) < 9
+    assert "  to settle it: try" == settle
+    assert "fix:   do" == fix
+    assert docs.endswith("#class-imbalance")
 
 
 def test_a_certain_cause_needs_no_settling():
@@ -310,7 +312,7 @@ def test_the_report_of_a_diagnosis():
         dataset_label_names=["ham", "spam"],
     )
     lines = str(diagnose(evidence)).splitlines()
-    assert "verdict: failed" == lines[0]
+    assert lines[0].startswith("verdict: failed")
     assert ["label", "true", "predicted"] == lines[2].split()
     assert ["ham", "60", "120"] == lines[3].split()
     assert ["spam", "60", "0"] == lines[4].split()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import random
 import warnings
 
 import numpy as np
@@ -166,10 +167,10 @@ def test_fewer_texts_than_the_sample():
 
 def test_global_random_state_is_left_alone():
     """Observing seeds nothing: a user's own random numbers go on as they were."""
-    np.random.seed(7)  # the state of the user's program
-    expected = np.random.get_state()[1].copy()
-    complete().observe()
-    np.testing.assert_array_equal(expected, np.random.get_state()[1])
+    expected = np.random.get_state()[1].copy(), random.getstate()
+    check_pipeline(complete())
+    np.testing.assert_array_equal(expected[0], np.random.get_state()[1])
+    assert expected[1] == random.getstate()
 
 
 @pytest.mark.parametrize("kind", [list, tuple, iter, np.array], ids=lambda kind: kind.__name__)
