@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .checks import ALPHA, all_checks
-from .evidence import Evidence
+from .evidence import Evidence, outputs_to_array
 from .findings import Finding, Verdict
 
 __all__ = [
@@ -92,9 +92,8 @@ def assert_labels_valid(
     --------
     >>> assert_labels_valid([0, 2, 1], num_labels=3)
     """
-    if label_names is None and num_labels is not None:
-        label_names = [str(label) for label in range(num_labels)]
-    evidence = Evidence(y_true=labels, dataset_label_names=label_names)
+    names = _names_of(num_labels) if label_names is None else label_names
+    evidence = Evidence(y_true=labels, dataset_label_names=names)
     _judge("labels_valid", evidence, ALPHA, strict)
 
 
@@ -346,7 +345,7 @@ def assert_training_progressed(
     --------
     >>> assert_training_progressed({"loss": [0.69, 0.4, 0.2]}, num_labels=2)
     """
-    names = None if num_labels is None else [str(label) for label in range(num_labels)]
+    names = _names_of(num_labels)
     evidence = Evidence(y_train=y_train, dataset_label_names=names, **history_fields(history))
     limits = {} if min_progress is None else {"min_progress": min_progress}
     _judge("training_progressed", evidence, ALPHA, strict, **limits)
@@ -461,15 +460,19 @@ def _series_of_log(log: Sequence[Any]) -> dict[str, list[float]]:
 
 def _either(outputs: Any) -> dict[str, Any]:
     """Return the outputs as ``logits``, or as ``y_pred`` if they are one label id each."""
-    shape = getattr(getattr(outputs, "logits", outputs), "shape", None)
-    rank = len(shape) if shape is not None else _rank(outputs)
-    return {"y_pred": outputs} if rank == 1 else {"logits": outputs}
+    if outputs is None:
+        return {}
+    array = outputs_to_array(outputs)
+    return {"y_pred": array} if array.ndim == 1 else {"logits": array}
 
 
-def _rank(outputs: Any) -> int:
-    if isinstance(outputs, (list, tuple)) and outputs:
-        return 1 + (len(getattr(outputs[0], "shape", ())) or _rank(outputs[0]))
-    return int(np.ndim(outputs)) if np.isscalar(outputs) else 1
+def _names_of(num_labels: int | None) -> list[str] | None:
+    """Return ids for names, so that their number is known."""
+    if num_labels is None:
+        return None
+    if not isinstance(num_labels, int) or num_labels < 1:
+        raise ValueError(f"num_labels: expected a whole number of at least 1, got {num_labels!r}")
+    return [str(label) for label in range(num_labels)]
 
 
 def _judge(name: str, evidence: Evidence, alpha: float, strict: bool, **options: Any) -> None:

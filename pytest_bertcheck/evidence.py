@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,7 +20,7 @@ import numpy.typing as npt
 
 from .statistics import confusion_matrix
 
-__all__ = ["Evidence", "label_names_of", "outputs_to_array"]
+__all__ = ["Evidence", "answers_of", "label_names_of", "outputs_to_array"]
 
 Array = npt.NDArray[Any]
 
@@ -39,6 +38,10 @@ IDS, FLOATS, COUNTS, SHARES, NAMES, NUMBER, NORM = (
 def _field(shape: str, kind: str) -> Any:
     """Declare an evidence field: its shape in terms of n, m, k, r, C, L, T, and what it holds."""
     return field(default=None, metadata={"shape": shape, "kind": kind})
+
+
+MOST_UNNAMED_LABELS = 1000
+"""Label ids from here on are not taken for labels where nothing names them."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -235,14 +238,14 @@ class Evidence:
             If the file holds an array that is not a field of the evidence.
         """
         try:
-            bundle = np.load(path, allow_pickle=False)
-            if isinstance(bundle, np.ndarray):
-                raise ValueError("it holds a single array")
-            with bundle:
+            with open(path, "rb") as file:
+                bundle = np.load(file, allow_pickle=False)
+                if isinstance(bundle, np.ndarray):
+                    raise ValueError("it holds a single array")
                 fields = {name: _read(bundle, name) for name in bundle.files}
         except FileNotFoundError as error:
             raise ValueError(f"evidence file: expected a .npz bundle, {path} is missing") from error
-        except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        except Exception as error:  # a damaged archive raises whatever its damage leads to
             raise ValueError(
                 f"evidence file: expected a .npz bundle of plain arrays, got {path}, which cannot "
                 f"be read as one ({_first_line(error)})"
@@ -278,7 +281,8 @@ class Evidence:
         ids = [labels for labels in (self.y_true, self.y_pred) if labels is not None]
         if self.logits is None and not ids:
             return None
-        return max([2, *(int(labels.max()) + 1 for labels in ids)])
+        largest = max([1, *(int(labels.max()) for labels in ids)])
+        return largest + 1 if largest < MOST_UNNAMED_LABELS else None
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -296,12 +300,7 @@ class Evidence:
     @cached_property
     def argmax(self) -> Any:
         """Label ids that plain decoding gives: (n,) int; a single column is cut at one half."""
-        if self.logits is None:
-            return None
-        if self.logits.shape[1] == 1:
-            limit = 0.5 if self.outputs_are_probabilities else 0.0
-            return (self.logits[:, 0] > limit).astype(np.int64)
-        return _argmax(self.logits)
+        return None if self.logits is None else answers_of(self.logits)
 
     @cached_property
     def probabilities(self) -> Array | None:
@@ -393,10 +392,16 @@ def _probabilities(outputs: Array) -> Array | None:
     return probabilities
 
 
-def _argmax(logits: Array) -> Any:
-    """Return ``logits.argmax(axis=1)``, NaN included, several times faster for few columns."""
+def answers_of(logits: Array) -> Any:
+    """Return the label ids that plain decoding gives, (n,) int.
+
+    It is ``logits.argmax(axis=1)``, NaN included, several times faster for few columns. A single
+    column is cut at one half.
+    """
     columns = logits.shape[1]
-    if columns > 64 or np.isnan(logits.sum()):
+    if columns == 1:
+        return (logits[:, 0] > (0.5 if _are_probabilities(logits) else 0.0)).astype(np.int64)
+    if columns > 64 or np.isnan(logits.min()):
         return logits.argmax(axis=1)
     best = logits[:, 0].copy()
     answers = np.zeros(len(logits), dtype=np.intp)
@@ -435,13 +440,14 @@ def outputs_to_array(value: Any, name: str = "logits") -> Array:
         if "bfloat16" in str(value.dtype):
             value = value.float()
     if isinstance(value, Mapping):
-        raise TypeError(f"{name}: expected an array, got a mapping with keys {sorted(value)}")
-    if isinstance(value, tuple) and any(np.ndim(_plain(item)) > 1 for item in value):
-        raise TypeError(
-            f"{name}: expected an array, got a tuple of {len(value)} arrays; pass the one that "
-            "holds the logits"
-        )
+        keys = sorted(map(str, value))
+        raise TypeError(f"{name}: expected an array, got a mapping with keys {keys}")
     try:
+        if isinstance(value, tuple) and any(np.ndim(_plain(item)) > 1 for item in value):
+            raise TypeError(
+                f"{name}: expected an array, got a tuple of {len(value)} arrays; pass the one "
+                "that holds the logits"
+            )
         array = np.asarray(_plain(value))
     except ValueError as error:
         raise ValueError(f"{name}: expected rows of the same length, got a ragged list") from error
@@ -492,13 +498,16 @@ def label_names_of(value: Any, name: str = "label_names") -> tuple[str, ...]:
         raise TypeError(f"{name}: expected names by id, got the single string {value!r}")
     if isinstance(value, Mapping):
         value = _names_by_id(value, name)
-    elif isinstance(value, Iterable):
-        value = np.asarray(_plain(value)).ravel().tolist()
+    elif isinstance(value, Iterable) and not isinstance(value, (set, frozenset)):
+        value = np.asarray(_plain(value)).ravel().tolist() if hasattr(value, "dtype") else [*value]
     else:
         raise TypeError(
             f"{name}: expected names by id (a list, id2label, label2id or an encoder with "
             f"classes_), got {type(value).__name__}"
         )
+    odd = [item for item in value if isinstance(item, Iterable) and not isinstance(item, str)]
+    if odd:
+        raise TypeError(f"{name}: expected names, got {odd[0]!r:.60} among them")
     if not value:
         raise ValueError(f"{name}: expected at least one name, got none")
     return tuple(str(item) for item in value)
@@ -519,6 +528,9 @@ def _names_by_id(mapping: Mapping[Any, Any], name: str) -> list[str]:
         isinstance(number, (int, np.integer)) for number in mapping.values()
     )
     names = by_value if values_are_ids else by_key
+    if len(names) < len(mapping):
+        twice = [key for key, number in mapping.items() if by_value.get(as_id(number)) != str(key)]
+        raise ValueError(f"{name}: expected one name for each id, got two, {twice[0]!r:.60} is one")
     if None in names:
         raise TypeError(
             f"{name}: expected a mapping between ids and names, got keys {list(mapping)[:4]} "
@@ -534,8 +546,8 @@ def _names_by_id(mapping: Mapping[Any, Any], name: str) -> list[str]:
 
 def _convert(name: str, value: Any, *, shape: str, kind: str) -> Any:
     if kind == NAMES:
-        if name == "unloaded_weights":  # the one list of names that may be empty
-            return np.asarray(list(value), dtype=str)
+        if name == "unloaded_weights" and isinstance(value, Iterable) and not len([*value]):
+            return np.asarray([], dtype=str)  # the one list of names that may be empty
         return np.asarray(label_names_of(value, name), dtype=str)
     if kind in (NUMBER, NORM):
         return _scalar(name, value, kind)
@@ -578,11 +590,10 @@ def _rank_advice(array: Array, kind: str) -> str:
 def _whole_numbers(name: str, array: Array, kind: str) -> Array:
     if array.dtype.kind in "iu":
         return array.astype(np.int64) if array.dtype == np.uint64 else array
-    whole = array.astype(np.int64) if np.isfinite(array).all() else None
-    if whole is None or (array.dtype.kind == "f" and (whole != array).any()):
-        odd = array[~np.isfinite(array)] if whole is None else array[whole != array]
-        raise ValueError(f"{name}: expected {kind} (whole numbers), got {odd[0]}")
-    return whole
+    odd = ~(np.abs(array) < 2**53) | (array != np.floor(array)) if array.dtype.kind == "f" else ()
+    if np.any(odd):
+        raise ValueError(f"{name}: expected {kind} (whole numbers), got {array[odd][0]}")
+    return array.astype(np.int64)
 
 
 def _scalar(name: str, value: Any, kind: str) -> int | float:
@@ -591,6 +602,6 @@ def _scalar(name: str, value: Any, kind: str) -> int | float:
         raise TypeError(f"{name}: expected a single number, got {value!r:.60}")
     number = array.item()
     least = 0 if name in ("train_steps", "encoder_update", "head_update") else 1
-    if not number >= least or (kind == NUMBER and number != int(number)):
+    if not least <= number < np.inf or (kind == NUMBER and number != int(number)):
         raise ValueError(f"{name}: expected a {kind} of at least {least}, got {number!r}")
     return int(number) if kind == NUMBER else float(number)

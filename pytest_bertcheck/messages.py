@@ -48,11 +48,11 @@ def safe(text: object, limit: int = 40) -> str:
     red\\x1b[31m
     """
     raw = str(text)
-    cut = raw if len(raw) <= limit else raw[: limit - 3] + "..."
-    return "".join(
+    shown = "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
-        for letter in cut
+        for letter in raw[: limit + 1]
     )
+    return shown if len(shown) <= limit else shown[: max(limit - 3, 0)] + "..."[:limit]
 
 
 def quoted(text: object, limit: int = 40) -> str:
@@ -69,11 +69,11 @@ def quoted(text: object, limit: int = 40) -> str:
 def share(part: int, whole: int) -> str:
     """Return a share as a percentage that is never rounded to a false 0 % or 100 %."""
     percent = 100 * part / whole if whole else 0.0
-    for digits in (0, 1, 2):
-        shown = f"{percent:.{digits}f}%"
-        if float(shown[:-1]) not in (0.0, 100.0) or part in (0, whole):
-            return shown
-    return f"{percent:.1g}%" if part * 2 < whole else f"{percent:.6g}%"
+    for digits in range(15):
+        shown = f"{percent:.{digits}f}"
+        if float(shown) not in (0.0, 100.0) or part in (0, whole):
+            break
+    return f"{shown}%"
 
 
 def probability(p_value: float) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .evidence import Evidence
+from .evidence import Evidence
 
 __all__ = ["Pipeline"]
 
@@ -95,14 +94,15 @@ class Pipeline:
                     f"Pipeline: {part}: expected a sequence of str, got {type(texts).__name__}"
                 )
             texts = list(texts)
-            odd = next((text for text in texts if not isinstance(text, str)), None)
-            if odd is not None:
-                raise TypeError(f"Pipeline: {part}: expected str, got {odd!r:.60}")
+            odd = [text for text in texts if not isinstance(text, str)]
+            if odd:
+                raise TypeError(f"Pipeline: {part}: expected str, got {odd[0]!r:.60}")
             object.__setattr__(self, part, texts)
         if not self.texts:
             raise ValueError("Pipeline: texts: expected at least one text, got none")
+        known = Evidence(y_true=self.y_true, y_train=self.y_train)  # raises if they are no ids
         for part, labels in (("texts", "y_true"), ("train_texts", "y_train")):
-            texts, ids = getattr(self, part), getattr(self, labels)
+            texts, ids = getattr(self, part), getattr(known, labels)
             if texts is not None and ids is not None and len(texts) != len(ids):
                 raise ValueError(
                     f"Pipeline: {part} and {labels}: expected the same number, "
@@ -115,6 +115,7 @@ class Pipeline:
                 "Pipeline: recorded: expected a mapping of evidence fields, "
                 f"got {type(self.recorded).__name__}"
             )
+        Evidence(**self.recorded)  # raises for what training cannot have recorded
 
     @classmethod
     def from_transformers(cls, model: Any, tokenizer: Any = None, **parts: Any) -> Pipeline:

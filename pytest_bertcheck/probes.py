@@ -42,7 +42,7 @@ def observe(pipeline: Pipeline) -> Evidence:
     outputs = pipeline.predict(pipeline.texts)
     fields: Fields = {
         "y_true": pipeline.y_true,
-        "logits": outputs_to_array(outputs, "logits"),
+        "logits": _checked(outputs, pipeline.texts, "logits"),
         "label_names": pipeline.label_names,
         "label2id_names": pipeline.label2id_names,
         "dataset_label_names": pipeline.dataset_label_names,
@@ -50,12 +50,10 @@ def observe(pipeline: Pipeline) -> Evidence:
         "y_train": pipeline.y_train,
         **pipeline.recorded,
     }
-    if len(fields["logits"]) != len(pipeline.texts):
-        raise ValueError(
-            f"predict: expected outputs for {len(pipeline.texts)} texts, got {fields['logits'].shape}"
-        )
     if pipeline.decode is not None:
         fields["y_pred"] = pipeline.decode(outputs)
+        if fields["y_pred"] is None:
+            raise TypeError("decode: expected label ids, got None")
     for probe in PROBES:
         fields |= probe(pipeline, fields)
     return Evidence(**fields)
@@ -72,8 +70,8 @@ def encoded(pipeline: Pipeline, fields: Mapping[str, Any]) -> Fields:
             f"got {type(encoding).__name__}"
         )
     found = {name: encoding[name] for name in TOKEN_FIELDS if name in encoding}
-    if "attention_mask" in found and "kept_token_counts" not in found:
-        mask = outputs_to_array(found["attention_mask"], "attention_mask")
+    mask = Evidence(**found).attention_mask  # raises if what was returned is no encoding
+    if mask is not None and "kept_token_counts" not in found:
         found["kept_token_counts"] = mask.sum(axis=1)
     return found
 
@@ -81,7 +79,7 @@ def encoded(pipeline: Pipeline, fields: Mapping[str, Any]) -> Fields:
 def repeated(pipeline: Pipeline, fields: Mapping[str, Any]) -> Fields:
     """Call the pipeline a second time on the first texts, in the same batch as before if small."""
     sample = pipeline.texts[:SAMPLE_SIZE]
-    return {"repeated_logits": _outputs_of(pipeline.predict, sample, "repeated_logits")}
+    return {"repeated_logits": _checked(pipeline.predict(sample), sample, "repeated_logits")}
 
 
 def reloaded(pipeline: Pipeline, fields: Mapping[str, Any]) -> Fields:
@@ -92,7 +90,7 @@ def reloaded(pipeline: Pipeline, fields: Mapping[str, Any]) -> Fields:
     predict = pipeline.load()
     if not callable(predict):
         raise TypeError(f"load: expected it to return predict, got {type(predict).__name__}")
-    return {"reloaded_logits": _outputs_of(predict, sample, "reloaded_logits")}
+    return {"reloaded_logits": _checked(predict(sample), sample, "reloaded_logits")}
 
 
 def reference(pipeline: Pipeline, fields: Mapping[str, Any]) -> Fields:
@@ -104,8 +102,9 @@ def reference(pipeline: Pipeline, fields: Mapping[str, Any]) -> Fields:
     if pipeline.train_texts is None or pipeline.y_train is None:
         return {}
     y_train = outputs_to_array(pipeline.y_train, "y_train")
-    if len(np.unique(y_train)) < 2:
-        return {}
+    words = TfidfVectorizer().build_analyzer()
+    if len(np.unique(y_train)) < 2 or not any(words(text) for text in pipeline.train_texts):
+        return {}  # nothing that a bag of words could learn
     model = _reference_model()
     found = {"reference_y_pred": model.fit(pipeline.train_texts, y_train).predict(pipeline.texts)}
     if np.unique(y_train, return_counts=True)[1].min() >= FOLDS:
@@ -128,9 +127,9 @@ PROBES: tuple[Callable[[Pipeline, Mapping[str, Any]], Fields], ...] = (
 )
 
 
-def _outputs_of(predict: Callable[[Sequence[str]], Any], texts: Sequence[str], name: str) -> Any:
-    array = outputs_to_array(predict(texts), name)
-    if len(array) != len(texts):
+def _checked(outputs: Any, texts: Sequence[str], name: str) -> Any:
+    array = outputs_to_array(outputs, name)
+    if array.ndim == 0 or len(array) != len(texts):
         raise ValueError(
             f"predict: expected outputs for {len(texts)} texts, got {array.shape} ({name})"
         )

@@ -87,8 +87,7 @@ def check_pipeline(
         raise TypeError(
             f"check_pipeline: expected a Pipeline or Evidence, got {type(pipeline).__name__}"
         )
-    expected = dict(expected_failed_checks or {})
-    select_checks(expected)  # a misspelt name would expect nothing, silently
+    expected = _expected(expected_failed_checks)
     return list(with_expected_failures(run_checks(evidence, checks, alpha=alpha), expected))
 
 
@@ -121,11 +120,19 @@ def parametrize_with_checks(
     ... def test_pipeline(pipeline, check):
     ...     check(pipeline)
     """
+    if isinstance(pipelines, (Pipeline, Evidence)):
+        raise TypeError(
+            "parametrize_with_checks: expected a list of pipelines, "
+            f"got a single {type(pipelines).__name__}"
+        )
     known = list(pipelines)
     if not known:
         raise ValueError("parametrize_with_checks: expected at least one pipeline, got none")
-    expected = dict(expected_failed_checks or {})
-    select_checks(expected)
+    for odd in (item for item in known if not isinstance(item, (Pipeline, Evidence))):
+        raise TypeError(
+            f"parametrize_with_checks: expected a Pipeline or Evidence, got {odd!r:.60}"
+        )
+    expected = _expected(expected_failed_checks)
     parameters = []
     for number, pipeline in enumerate(known):
         label = getattr(pipeline, "name", "evidence")
@@ -142,6 +149,16 @@ def parametrize_with_checks(
                 )
             )
     return pytest.mark.parametrize(("pipeline", "check"), parameters)
+
+
+def _expected(reasons: Mapping[str, str] | None) -> dict[str, str]:
+    """Return reason by check name; a misspelt name would expect nothing, silently, so it raises."""
+    if not isinstance(reasons, Mapping | None):
+        raise TypeError(
+            "expected_failed_checks: expected a mapping from check name to reason, "
+            f"got {reasons!r:.60}"
+        )
+    return {select_checks([name])[0].name: reason for name, reason in (reasons or {}).items()}
 
 
 def _asserting(name: str) -> Callable[[Pipeline | Evidence], None]:

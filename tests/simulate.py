@@ -100,7 +100,9 @@ def trained(num_labels=3, seed=0, *, own_words=None, n=150, m=300):
     train_texts = write_texts(y_train, generator, own_words=own_words)
     texts = write_texts(y_true, generator, own_words=own_words)
     vectorizer = TfidfVectorizer()
-    model = LogisticRegression(C=100.0).fit(vectorizer.fit_transform(train_texts), y_train)
+    model = LogisticRegression(C=100.0, max_iter=1000).fit(
+        vectorizer.fit_transform(train_texts), y_train
+    )
     names = NAMES[:num_labels]
     return Run(names, train_texts, y_train, texts, y_true, vectorizer, model)
 

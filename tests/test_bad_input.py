@@ -278,7 +278,7 @@ ASSERTIONS = {
         lambda: assert_labels_not_swapped(LOGITS, y_true=[0, 1]), "y_true has 2", "logits has 3"),
     "alpha of 0": case(
         lambda: assert_beats_majority(LOGITS, y_true=IDS, alpha=0), "alpha",
-        "expected a probability between 0 and 1", "got 0"),
+        "expected a number between 0 and 1", "got 0"),
     "alpha of 1": case(
         lambda: assert_not_collapsed(LOGITS, alpha=1), "alpha", "between 0 and 1", "got 1"),
     "alpha of NaN": case(
@@ -397,7 +397,7 @@ PIPELINES = {
         pipeline(train_texts=["a"], y_train=[0, 1]), "train_texts and y_train",
         "expected the same number", "1 and 2", error=ValueError),
     "labels are a number": case(
-        pipeline(y_true=1), "y_true", "expected", "1|int"),
+        pipeline(y_true=1), "y_true", "expected shape (n,)", "()"),
     "training texts are one string": case(
         pipeline(train_texts="a b", y_train=[0]), "train_texts", "expected a sequence of str",
         error=TypeError),

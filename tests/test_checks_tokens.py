@@ -48,7 +48,9 @@ def truncated(where, *, num_labels=3, seed=0, trained_on=head, n=150):
     train, texts = (long_texts(y, generator, where=where) for y in (y_train, y_true))
 
     def fit(cut):
-        return make_pipeline(TfidfVectorizer(), LogisticRegression(C=50.0)).fit(cut(train), y_train)
+        return make_pipeline(TfidfVectorizer(), LogisticRegression(C=50.0, max_iter=1000)).fit(
+            cut(train), y_train
+        )
 
     model, kept_reference, reference = fit(trained_on), fit(head), fit(list)
     return {

@@ -390,7 +390,7 @@ def test_missing_names_do_not_explain_a_collapse():
 def retrained(run, y_train, *, strength=100.0):
     """Train the run's model again on other labels; return its outputs on the evaluation set."""
     features = run.vectorizer.transform(run.train_texts)
-    model = LogisticRegression(C=strength).fit(features, y_train)
+    model = LogisticRegression(C=strength, max_iter=1000).fit(features, y_train)
     scores = model.decision_function(run.vectorizer.transform(run.texts))
     return np.stack([-scores / 2, scores / 2], axis=1) if scores.ndim == 1 else scores
 
@@ -433,7 +433,7 @@ def fault_imbalance(run):
     kept = np.flatnonzero(run.y_train == 0).tolist() * 6
     kept += [int(np.flatnonzero(run.y_train == label)[0]) for label in range(1, len(run.names))]
     features = run.vectorizer.transform([run.train_texts[i] for i in kept])
-    model = LogisticRegression(C=0.05).fit(features, run.y_train[kept])
+    model = LogisticRegression(C=0.05, max_iter=1000).fit(features, run.y_train[kept])
     scores = model.decision_function(run.vectorizer.transform(run.texts))
     scores = np.stack([-scores / 2, scores / 2], axis=1) if scores.ndim == 1 else scores
     return {"logits": scores, "y_train": run.y_train[kept]}

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
 import types
 import warnings
 
@@ -391,6 +394,22 @@ def test_a_huge_id_is_a_finding(fields):
     assert diagnose(Evidence(**fields)).verdict in ("failed", "inconclusive", "passed")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits memory by the module resource")
+def test_a_huge_id_beside_nothing_that_names_labels():
+    """Ids alone, one of them absurd: judged within two gigabytes, which an array of it breaks."""
+    code = f"""
+import resource
+resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+from pytest_bertcheck import Evidence, diagnose
+print(diagnose(Evidence(y_true=[0, 1] * 30 + [{HUGE}], y_pred=[0, 1] * 30 + [0])).verdict)
+"""
+    limited = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # each thread would reserve memory
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=limited
+    )
+    assert result.stdout.strip() in ("failed", "inconclusive", "passed"), result.stderr[-500:]
+
+
 FLOAT32 = st.floats(width=32, allow_nan=True, allow_infinity=True)
 
 
@@ -485,10 +504,12 @@ def test_no_row_in_range_gives_no_confusion_matrix():
         ({"logits": np.zeros((2, 4)), "label_names": ["a", "b"]}, 4),
         ({"logits": np.zeros((2, 4)), "dataset_label_names": ["a", "b"]}, 2),
         ({"label_names": ["a", "b"]}, 2),
+        ({"y_true": [0, 3], "y_pred": [1, 1]}, 4),
+        ({"y_true": [0, 0]}, 2),
         ({"loss": [0.5]}, None),
     ],
     ids=["columns", "one column", "one column, names", "columns before the model's names",
-         "data set's names first", "model's names", "nothing tells"],
+         "data set's names first", "model's names", "largest id", "two at least", "nothing tells"],
 )  # fmt: skip
 def test_the_number_of_labels(fields, expected):
     """The data set's names tell the number of labels, else the columns, else the model's names."""

@@ -8,7 +8,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_bertcheck import Cause, Diagnosis, Finding, Verdict
@@ -89,7 +89,7 @@ def assert_builtins(value):
 
 
 @given(finding=findings())
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 def test_a_finding_survives_the_way_through_json(finding):
     """to_dict is made of builtins only, and from_dict gives back what JSON carried."""
     values = finding.to_dict()
@@ -105,7 +105,7 @@ def test_a_finding_survives_the_way_through_json(finding):
 
 
 @given(diagnosis=diagnoses())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 def test_a_diagnosis_survives_the_way_through_json(diagnosis):
     """A worker's diagnosis reaches the controller equal, and reads the same."""
     values = diagnosis.to_dict()
@@ -117,7 +117,7 @@ def test_a_diagnosis_survives_the_way_through_json(diagnosis):
 
 
 @given(diagnosis=diagnoses())
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 def test_values_can_be_pickled(diagnosis):
     """Findings and diagnoses may cross process boundaries of any kind."""
     assert str(diagnosis) == str(pickle.loads(pickle.dumps(diagnosis)))  # our own

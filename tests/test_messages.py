@@ -7,7 +7,7 @@ import unicodedata
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from pytest_bertcheck import Cause, Evidence, Finding, Verdict, diagnose
@@ -148,7 +148,7 @@ def test_a_table_has_at_most_twelve_rows(rows):
 @given(
     cells=st.lists(st.tuples(ANY_TEXT, ANY_TEXT, ANY_TEXT), min_size=1, max_size=14),
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 def test_a_table_is_aligned_and_harmless(cells):
     """Whatever the cells hold, each row is one printable line within a terminal's width."""
     for line in table_lines([("label", "true", "predicted"), *cells]):
@@ -214,8 +214,8 @@ def test_a_message_without_parts_is_its_first_line_and_docs():
 
 def cause(code="class-imbalance", **parts):
     return Cause(**{"code": code, "stage": CAUSES[code][0], "certain": False,
-                    "reasons": tuple(f"r{i}" for i in range(1, 20)), "fix": "do", "settled_by": "try",
-                    **parts})  # fmt: skip
+                    "reasons": tuple(f"r{i}" for i in range(1, 20)), "fix": "do",
+                    "settled_by": "try", **parts})  # fmt: skip
 
 
 def test_the_likeliest_cause_comes_with_the_others():

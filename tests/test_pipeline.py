@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 import random
 import warnings
@@ -70,6 +71,12 @@ def complete(run=RUN, **parts):
     return Pipeline(**{**own, **parts})
 
 
+@functools.cache
+def healthy_evidence():
+    """What is observed of the healthy pipeline, once for this module."""
+    return complete().observe()
+
+
 def failed(evidence):
     """The checks that fail, and the first cause."""
     diagnosis = diagnose(evidence)
@@ -82,8 +89,7 @@ def failed(evidence):
 
 def test_a_healthy_pipeline_passes_every_check():
     """A real classifier with every part handed over passes, and no check is left out."""
-    evidence = complete().observe()
-    diagnosis = diagnose(evidence)
+    diagnosis = diagnose(healthy_evidence())
     verdicts = {finding.check: finding.verdict.value for finding in diagnosis.findings}
     assert {"passed"} == set(verdicts.values()), verdicts
     assert len(all_checks()) == len(verdicts)
@@ -91,7 +97,7 @@ def test_a_healthy_pipeline_passes_every_check():
 
 def test_each_part_is_observed_where_it_belongs():
     """Evidence holds the outputs, the answers, the tokens, the second call and the reference."""
-    evidence = complete().observe()
+    evidence = healthy_evidence()
     np.testing.assert_array_equal(RUN.outputs, evidence.logits)
     np.testing.assert_array_equal(RUN.answers, evidence.y_pred)
     np.testing.assert_array_equal(RUN.y_true, evidence.y_true)
@@ -129,7 +135,7 @@ PARTS = {
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_that_is_missing_leaves_its_fields_out(part):
     """Each part is optional; without it, exactly what it would have shown is missing."""
-    everything = set(complete().observe().fields())
+    everything = set(healthy_evidence().fields())
     without = set(complete(**{part: None}).observe().fields())
     assert PARTS[part] == everything - without
 

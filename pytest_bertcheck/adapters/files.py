@@ -34,7 +34,9 @@ def read_labelled_texts(path: str | Path) -> tuple[list[str], list[str]]:
                     f"{path}, line {line}: expected the columns {' and '.join(COLUMNS)}, "
                     f"got nothing for {' and '.join(missing)} among {sorted(map(str, row))}"
                 )
-            texts.append(str(row["text"]))
+            if not isinstance(row["text"], str):
+                raise ValueError(f"{path}, line {line}: expected a text, got {row['text']!r:.60}")
+            texts.append(row["text"])
             labels.append(str(row["label"]))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path}: expected labelled texts, got: {error}") from error
@@ -80,7 +82,9 @@ def label_ids(labels: Sequence[str], label_names: Sequence[str]) -> list[int]:
     try:
         return [int(label) for label in labels]
     except ValueError:
-        unknown = next(label for label in labels if label not in by_name)
+        unknown = next(
+            label for label in labels if label not in by_name and not label.lstrip("-").isdigit()
+        )
         raise ValueError(
             f"label: expected one of the model's labels {list(label_names)[:12]} or their ids, "
             f"got {unknown!r:.60}"

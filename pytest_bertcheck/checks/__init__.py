@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from .. import statistics
@@ -40,6 +41,8 @@ class Check:
         Fields without which the check is skipped; a tuple within is a choice: any one of them.
     causes
         Codes of the causes that it can name.
+    limits
+        Option of the check -> the numbers that it must lie between.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Check:
     function: Callable[..., Finding]
     needs: tuple[str | tuple[str, ...], ...]
     causes: tuple[str, ...]
+    limits: Mapping[str, tuple[float, float]]
 
     @property
     def description(self) -> str:
@@ -63,8 +67,12 @@ class Check:
 
     def __call__(self, evidence: Evidence, *, alpha: float = ALPHA, **options: Any) -> Finding:
         """Run the check on ``evidence``; ``options`` are the check's own limits."""
-        if not 0 < alpha < 1:
-            raise ValueError(f"alpha: expected a probability between 0 and 1, got {alpha!r}")
+        for name, value in {"alpha": alpha, **options}.items():
+            low, high = {"alpha": (0, 1), **self.limits}.get(name, (-inf, inf))
+            if not isinstance(value, (int, float)) or not low < value < high:
+                raise ValueError(
+                    f"{name}: expected a number between {low:g} and {high:g}, got {value!r:.60}"
+                )
         missing = self.missing(evidence)
         if missing:
             finding = Finding(Verdict.SKIPPED, f"skipped: needs {', '.join(missing)}")
@@ -75,14 +83,20 @@ class Check:
 
 
 def check(
-    *, stage: str, needs: Sequence[str | tuple[str, ...]], causes: Sequence[str]
+    *,
+    stage: str,
+    needs: Sequence[str | tuple[str, ...]],
+    causes: Sequence[str],
+    limits: Mapping[str, tuple[float, float]] | None = None,
 ) -> Callable[[Callable[..., Finding]], Check]:
     """Register a function ``(evidence, *, alpha, ...) -> Finding`` as a built-in check."""
     if stage not in STAGES or not set(causes) <= set(CAUSES):
         raise ValueError(f"check: unknown stage {stage!r} or cause among {list(causes)}")
 
     def register(function: Callable[..., Finding]) -> Check:
-        registered = Check(function.__name__, stage, function, tuple(needs), tuple(causes))
+        registered = Check(
+            function.__name__, stage, function, tuple(needs), tuple(causes), limits or {}
+        )
         known = _REGISTRY.get(registered.name)
         # The same function again is a module that was reloaded.
         if known is not None and known.function.__module__ != function.__module__:
@@ -108,12 +122,16 @@ def select_checks(names: Iterable[str] | None) -> tuple[Check, ...]:
 
     Raises
     ------
+    TypeError
+        If ``names`` is no collection of names.
     ValueError
         If a name is not that of a check.
     """
     known = all_checks()
     if names is None:
         return known
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise TypeError(f"checks: expected names of checks, got {names!r:.60}")
     wanted = list(names)
     by_name = {item.name: item for item in known}
     by_name |= {f"{item.stage}::{item.name}": item for item in known}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,12 @@ def _range_fix(
     return f"encode {field} as 0..C-1, for example with sklearn.preprocessing.LabelEncoder"
 
 
-@check(stage="data", needs=["y_train"], causes=["class-imbalance"])
+@check(
+    stage="data",
+    needs=["y_train"],
+    causes=["class-imbalance"],
+    limits={"max_imbalance_ratio": (1, inf)},
+)
 def classes_balanced(
     evidence: Evidence, *, alpha: float = ALPHA, max_imbalance_ratio: float = 10.0
 ) -> Finding:
@@ -105,19 +111,19 @@ def classes_balanced(
     Source: the imbalance ratio of Fernandez et al. (2018), Learning from Imbalanced Data Sets.
     """
     y_train = evidence.y_train
-    valid = y_train[y_train >= 0]
-    num_labels = max(evidence.num_labels or 0, int(valid.max(initial=0)) + 1, 2)
-    counts = np.bincount(valid, minlength=num_labels)
+    names, counts = _train_counts(evidence)
+    rows, num_labels = int(counts.sum()), len(counts)
+    if num_labels < 2:
+        return Finding(Verdict.INCONCLUSIVE, "y_train holds no two labels to compare")
     largest, smallest = int(counts.argmax()), int(counts.argmin())
-    names = evidence.names if len(evidence.names) == num_labels else _ids(num_labels)
     pair = int(counts[largest] + counts[smallest])
     rate = 1 / (1 + max_imbalance_ratio)
     p_value = statistics.binomial_at_most(int(counts[smallest]), pair, rate) * (num_labels - 1)
     p_value = min(1.0, p_value)
     ratio = counts[largest] / counts[smallest] if counts[smallest] else float("inf")
     order = np.argsort(-counts, kind="stable")
-    weights = len(valid) / (num_labels * np.maximum(counts, 1))
-    majority = counts[largest] / max(len(valid), 1)
+    weights = rows / (num_labels * np.maximum(counts, 1))
+    majority = counts[largest] / max(rows, 1)
     stats: dict[str, Any] = {
         "imbalance_ratio": float(ratio),
         "majority_label": names[largest],
@@ -126,7 +132,7 @@ def classes_balanced(
     }
     signs = {"training-imbalanced": bool(ratio > max_imbalance_ratio)}
     description = (
-        f"{share(int(counts[largest]), len(valid))} of {count(len(valid), 'training row')} are "
+        f"{share(int(counts[largest]), rows)} of {count(rows, 'training row')} are "
         f"{quoted(names[largest], 20)}, {counts[smallest]} are {quoted(names[smallest], 20)}"
     )
     if p_value > alpha and not (ratio > max_imbalance_ratio and _answers_are(evidence, largest)):
@@ -162,15 +168,23 @@ def classes_balanced(
         table=(
             ("label", "training rows", "share"),
             *(
-                (names[label], f"{counts[label]:,}", share(int(counts[label]), len(valid)))
+                (names[label], f"{counts[label]:,}", share(int(counts[label]), rows))
                 for label in order
             ),
         ),
     )
 
 
-def _ids(num_labels: int) -> tuple[str, ...]:
-    return tuple(str(label) for label in range(num_labels))
+def _train_counts(evidence: Evidence) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    """Return names and counts of the training labels; ids that cannot be labels are left out."""
+    values, counts = np.unique(evidence.y_train, return_counts=True)
+    num_labels = evidence.num_labels
+    if num_labels is None:
+        return tuple(str(value) for value in values), counts
+    valid = (values >= 0) & (values < num_labels)
+    full = np.zeros(num_labels, dtype=np.int64)
+    full[values[valid]] = counts[valid]
+    return evidence.names, full
 
 
 def _answers_are(evidence: Evidence, label: int) -> bool:
@@ -190,12 +204,12 @@ def labels_informative(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     test for each label, Bonferroni over labels, at 0.01). Not rejecting it is inconclusive, never
     a failure: labels may be shuffled, or the task may be beyond a bag of words.
     """
-    y_train, answers = evidence.y_train, evidence.train_reference_y_pred
-    valid = (y_train >= 0) & (answers >= 0)
-    if not valid.any():
+    kept = (evidence.y_train >= 0) & (evidence.train_reference_y_pred >= 0)
+    if not kept.any():
         return Finding(Verdict.INCONCLUSIVE, "no training label is a label id: see labels_valid")
-    num_labels = int(max(y_train[valid].max(), answers[valid].max())) + 1
-    confusion = statistics.confusion_matrix(y_train[valid], answers[valid], num_labels)
+    y_train, answers = evidence.y_train[kept], evidence.train_reference_y_pred[kept]
+    labels, ids = np.unique(np.concatenate([y_train, answers]), return_inverse=True)
+    confusion = statistics.confusion_matrix(ids[: len(y_train)], ids[len(y_train) :], len(labels))
     p_value = statistics.match_above_chance(confusion)
     total, hits = int(confusion.sum()), int(np.trace(confusion))
     right = f"TF-IDF gets {hits}/{total} training rows right ({share(hits, total)})"

@@ -115,6 +115,16 @@ def decoding_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
             signs={"decoding-differs": True},
         )
     explained = [m for m in known_mistakes(evidence) if _gives(m, y_pred)]
+    renamed = explained and explained[0].causes == ("label-mapping-swapped",)
+    if renamed and evidence.y_true is None and not _same_names(evidence):
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"answers renamed by a fixed permutation: {differing}/{rows} are not the argmax; "
+            "right or wrong?",
+            statistics=stats,
+            needs=("y_true",),
+            signs={"decoding-differs": True},
+        )
     causes = tuple(dict.fromkeys(code for mistake in explained for code in mistake.causes))
     certain = bool(explained) and not any("perhaps" in m.description for m in explained[:1])
     stats["explained_by"] = [mistake.description for mistake in explained]
@@ -133,6 +143,12 @@ def decoding_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         signs=signs,
         table=_answer_table(evidence) if one_each else (),
     )
+
+
+def _same_names(evidence: Evidence) -> bool:
+    """Whether model and data set are known to number their labels alike."""
+    model, dataset = evidence.label_names, evidence.dataset_label_names
+    return model is not None and dataset is not None and np.array_equal(model, dataset)
 
 
 def _differing(logits: Array, y_pred: Array, plain: Array) -> int:
@@ -245,27 +261,23 @@ def known_mistakes(evidence: Evidence) -> Iterator[Mistake]:
     yield from _thresholds(evidence)
     yield from _rows_moved(plain, y_pred)
     outside = (y_pred < 0) | (y_pred >= num_labels)
-    mapping = _mapping(plain, y_pred, width)
-    if mapping is not None:
-        seen = ", ".join(f"{a}->{b}" for a, b in list(mapping.items())[:6] if a != b)
-        shift = {b - a for a, b in mapping.items()}
-        if outside.any():
-            if len(shift) == 1:
-                yield Mistake(
-                    ("label-out-of-range",),
-                    f"the argmax plus {shift.pop()}",
-                    lambda: y_pred,
-                )
-        else:
+    if not outside.any():
+        mapping = _mapping(plain, y_pred, width)
+        if mapping is not None:
+            seen = ", ".join(f"{a}->{b}" for a, b in list(mapping.items())[:6] if a != b)
             yield Mistake(
                 ("label-mapping-swapped",),
                 f"the argmax renamed by a fixed permutation, {safe(seen, 60)}",
                 lambda: y_pred,
             )
-    elif outside.any() and len(y_pred) == rows:
+    elif len(y_pred) == rows:
+        offset = int(y_pred[0] - plain[0])
+        yield Mistake(("label-out-of-range",), f"the argmax plus {offset}", lambda: plain + offset)
+        # More different ids than there are labels cannot be labels under any other numbering.
+        perhaps = "" if len(np.unique(y_pred)) > num_labels else "perhaps "
         yield Mistake(
             ("wrong-tensor-decoded",),
-            f"ids up to {int(y_pred.max())} come from a wider tensor than {width} labels",
+            f"{perhaps}ids up to {int(y_pred.max())} of a wider tensor than {width} labels",
             lambda: y_pred,
         )
 
@@ -319,7 +331,7 @@ def _rows_moved(plain: Array, y_pred: Array) -> Iterator[Mistake]:
                     plain[start : start + size], rows
                 ),
             )
-    if np.array_equal(np.bincount(plain), np.bincount(y_pred[y_pred >= 0])):
+    if np.array_equal(np.sort(plain), np.sort(y_pred)):
         yield Mistake(
             ("labels-misaligned",),
             "perhaps the same answers in another order: the counts are equal",

@@ -27,7 +27,7 @@ PLACEHOLDER = re.compile(r"label_?\d+", re.IGNORECASE)
 @check(
     stage="labels",
     needs=["label_names"],
-    causes=["label-mapping-swapped", "label-names-missing"],
+    causes=["label-mapping-swapped", "label-names-missing", "wrong-tensor-decoded"],
 )
 def label_mapping_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     """Do the model and the data set give the same names to the same ids?
@@ -45,7 +45,12 @@ def label_mapping_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Fin
     placeholders = all(PLACEHOLDER.fullmatch(name) for name in model)
     stats: dict[str, Any] = {"label_names": model, "dataset_label_names": dataset}
     moved = "" if dataset is None else _moved(model, dataset)
-    missing = _missing(model, inverse) or _miscounted(evidence, model, dataset)
+    width = 1 if evidence.logits is None else int(evidence.logits.shape[1])
+    # Far more columns than names are those of another tensor, rather: the names may be right.
+    hidden = dataset is None and width > 10 * len(model)
+    missing = _missing(model, inverse, dataset)
+    if not missing and dataset is None and width > 1 and len(model) != width:
+        missing = f"{count(len(model), 'name')} for {count(width, 'output column')}"
     same = dataset is not None and [*map(_plain, model)] == [*map(_plain, dataset)]
     if placeholders and dataset is not None and not (same or moved or missing):
         missing = f"all names are placeholders such as {quoted(model[0], 16)}"
@@ -54,8 +59,14 @@ def label_mapping_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Fin
             Verdict.FAILED,
             f"label mapping differs: {missing or moved}",
             statistics=stats,
-            causes=("label-names-missing",) if missing else ("label-mapping-swapped",),
-            certain=True,
+            causes=(
+                ("wrong-tensor-decoded", "label-names-missing")
+                if hidden
+                else ("label-names-missing",)
+                if missing
+                else ("label-mapping-swapped",)
+            ),
+            certain=not hidden,
             fix=_mapping_to_paste(dataset or [name for name in model if name]),
             signs={"names-in-other-order": bool(moved)},
             table=_name_table(model, dataset or inverse or []),
@@ -73,20 +84,23 @@ def label_mapping_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Fin
             statistics=stats,
             signs={"names-in-other-order": False},
         )
+    other = 0 if dataset is None else [*map(_differ, model, dataset)].index(True)
     return Finding(
         Verdict.INCONCLUSIVE,
         f"label names are placeholders such as {quoted(model[0], 20)}"
         if dataset is None
-        else f"names differ: {quoted(model[0], 20)} in the model, {quoted(dataset[0], 20)} in the "
-        "data",
+        else f"names differ: {quoted(model[other], 20)} in the model, {quoted(dataset[other], 20)} "
+        "in the data",
         statistics=stats,
         needs=("dataset_label_names",) if dataset is None else (),
         table=_name_table(model, dataset or []),
     )
 
 
-def _missing(model: Sequence[str], inverse: Sequence[str] | None) -> str:
-    """Return how the model's own names contradict each other, if they do."""
+def _missing(
+    model: Sequence[str], inverse: Sequence[str] | None, dataset: Sequence[str] | None
+) -> str:
+    """Return how the model's names contradict each other, or are too few or too many."""
     if inverse is not None and list(inverse) != list(model):
         other = [name for name in model if name in inverse]
         example = next((n for n in other if inverse.index(n) != model.index(n)), None)
@@ -99,16 +113,10 @@ def _missing(model: Sequence[str], inverse: Sequence[str] | None) -> str:
     if "" in model:
         return f"the id {model.index('')} has no name"
     twice = next((name for name in model if model.count(name) > 1), None)
-    return "" if twice is None else f"{quoted(twice, 20)} names {model.count(twice)} ids"
-
-
-def _miscounted(evidence: Evidence, model: Sequence[str], dataset: Sequence[str] | None) -> str:
-    """Return how the number of names differs from that of labels, if it does."""
+    if twice is not None:
+        return f"{quoted(twice, 20)} names {model.count(twice)} ids"
     if dataset is not None and len(dataset) != len(model):
         return f"the model names {count(len(model), 'label')}, the data set {len(dataset)}"
-    width = 1 if evidence.logits is None else int(evidence.logits.shape[1])
-    if dataset is None and width > 1 and len(model) != width:
-        return f"{count(len(model), 'name')} for {count(width, 'output column')}"
     return ""
 
 
@@ -135,6 +143,10 @@ def _plain(name: str) -> str:
     return name.strip().casefold()
 
 
+def _differ(name: str, other: str) -> bool:
+    return _plain(name) != _plain(other)
+
+
 def _name_table(model: Sequence[str], dataset: Sequence[str] | None) -> tuple[tuple[str, ...], ...]:
     other = dataset or ()
     length = max(len(model), len(other))
@@ -150,7 +162,11 @@ def _name_table(model: Sequence[str], dataset: Sequence[str] | None) -> tuple[tu
 
 
 def _mapping_to_paste(names: Sequence[str]) -> str:
-    shown = ", ".join(f"{i}: {quoted(name)}" for i, name in enumerate(names[:12]))
+    # repr() is Python that can be pasted, and escapes whatever is not printable.
+    shown = ", ".join(
+        f"{i}: {name!r}" if len(name) <= 60 else f"{i}: {quoted(name)}"
+        for i, name in enumerate(names[:12])
+    )
     dots = ", ..." if len(names) > 12 else ""
     return (
         f"model.config.id2label = {{{shown}{dots}}}\n"
@@ -205,7 +221,11 @@ def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         chance = statistics.binomial_at_least(to_target, to_target + to_self, 0.5)
         p_value = min(1.0, chance * exp(min(_log_cycles(num_labels, len(cycle)), 700)))
         tried.append(p_value)
-        prefers = all(confusion[label, targets[label]] > confusion[label, label] for label in cycle)
+        # A label without examples says nothing for or against the cycle it stands in.
+        present = [label for label in cycle if confusion[label].any()]
+        prefers = all(
+            confusion[label, targets[label]] > confusion[label, label] for label in present
+        )
         if prefers and p_value <= alpha:
             swapped.append((cycle, p_value))
     stats: dict[str, Any] = {"accuracy": hits / total, "examples": total}

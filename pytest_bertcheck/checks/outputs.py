@@ -66,7 +66,15 @@ FAINT_CONFIDENCE = 0.15
 @check(
     stage="outputs",
     needs=["logits"],
-    causes=["diverged", "wrong-tensor-decoded", "loss-misconfigured", *COLLAPSE_CAUSES[:4]],
+    causes=[
+        "diverged",
+        "wrong-tensor-decoded",
+        "label-names-missing",
+        "loss-misconfigured",
+        "inputs-constant",
+        "weights-not-loaded",
+        "learning-rate-too-high",
+    ],
 )
 def logits_valid(
     evidence: Evidence, *, alpha: float = ALPHA, allow_probabilities: bool = True
@@ -81,7 +89,7 @@ def logits_valid(
     rows, width = logits.shape
     names = len(evidence.names)
     stats: dict[str, Any] = {"rows": rows, "width": width}
-    finite = np.isfinite(logits.sum(dtype=np.float64)) or bool(np.isfinite(logits).all())
+    finite = bool(np.isfinite([logits.min(), logits.max()]).all())
     signs = {"logits-not-finite": not finite}
     if not finite:
         bad = int(np.count_nonzero(~np.isfinite(logits).all(axis=1)))
@@ -95,11 +103,11 @@ def logits_valid(
             "check label ids and inputs for NaN",
             signs=signs,
         )
-    signs["logits-of-wrong-width"] = width != names and width > 1
+    signs["logits-of-wrong-width"] = width != names and not (width == 1 and names == 2)
     if signs["logits-of-wrong-width"]:
         return Finding(
             Verdict.FAILED,
-            f"logits of the wrong width: {width} columns for {count(names, 'label')}",
+            f"logits of the wrong width: {count(width, 'column')} for {count(names, 'label')}",
             statistics={**stats, "num_labels": names},
             causes=("wrong-tensor-decoded", "label-names-missing"),
             fix="pass outputs.logits, not hidden states or a tuple element; "
@@ -158,7 +166,7 @@ def _spread(logits: npt.NDArray[Any]) -> float:
     """
     if logits.shape[1] == 1:
         return float(logits.std(dtype=np.float64))
-    centred = logits - logits.mean(axis=1, keepdims=True)
+    centred = logits - logits.mean(axis=1, keepdims=True, dtype=np.float64)
     return float(centred.std(axis=0, dtype=np.float64).mean())
 
 
@@ -216,7 +224,12 @@ def demonstrably_good(evidence: Evidence, alpha: float) -> bool:
     return low > (1 + majority) / 2
 
 
-@check(stage="outputs", needs=[("y_pred", "logits")], causes=COLLAPSE_CAUSES)
+@check(
+    stage="outputs",
+    needs=[("y_pred", "logits")],
+    causes=COLLAPSE_CAUSES,
+    limits={"max_share": (0, 1), "max_share_of_others": (0, 1)},
+)
 def not_collapsed(
     evidence: Evidence,
     *,
@@ -369,7 +382,11 @@ def _label_table(evidence: Evidence) -> tuple[tuple[str, ...], ...]:
     )
 
 
-@check(stage="outputs", needs=["y_true", ("y_pred", "logits")], causes=CHANCE_CAUSES)
+@check(
+    stage="outputs",
+    needs=["y_true", ("y_pred", "logits")],
+    causes=["label-mapping-swapped", "argmin-decoded", "labels-misaligned"],
+)
 def beats_majority(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     """Are the answers better than always answering the majority label?
 
@@ -437,6 +454,7 @@ def beats_majority(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     stage="outputs",
     needs=["y_true", ("y_pred", "logits"), "reference_y_pred"],
     causes=CHANCE_CAUSES,
+    limits={"min_share_of_skill": (0, 1)},
 )
 def not_far_below_reference(
     evidence: Evidence, *, alpha: float = ALPHA, min_share_of_skill: float = 0.75

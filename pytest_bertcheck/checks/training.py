@@ -35,8 +35,10 @@ LEAST_PROGRESS = 0.05
         "learning-rate-too-high",
         "too-few-steps",
         "labels-shuffled",
+        "labels-noisy",
         "loss-misconfigured",
     ],
+    limits={"min_progress": (0, 1)},
 )
 def training_progressed(
     evidence: Evidence, *, alpha: float = ALPHA, min_progress: float = LEAST_PROGRESS
@@ -83,6 +85,7 @@ def training_progressed(
             "gradients at norm 1",
             signs=signs,
         )
+    loss, val_loss = _finite(loss), _finite(val_loss)
     if evidence.train_steps == 0:
         signs["no-step-taken"] = True
         return Finding(
@@ -196,12 +199,17 @@ def _recorded(series: Array | None) -> Array | None:
     return series[~np.isnan(series)].astype(np.float64)
 
 
+def _finite(series: Array | None) -> Array | None:
+    """Return the points that are numbers; an infinity in mid-run is passed over."""
+    return None if series is None else series[np.isfinite(series)]
+
+
 def _cost_of_knowing_nothing(evidence: Evidence) -> float | None:
     num_labels = evidence.num_labels
     costs = [float(np.log(num_labels))] if num_labels and num_labels > 1 else []
     if evidence.y_train is not None and evidence.y_train.min() >= 0:
-        counts = np.bincount(evidence.y_train)
-        if np.count_nonzero(counts) > 1:
+        _, counts = np.unique(evidence.y_train, return_counts=True)
+        if len(counts) > 1:
             costs.append(statistics.entropy(counts))
     return min(costs, default=None)
 
