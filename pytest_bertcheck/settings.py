@@ -151,19 +151,21 @@ def _existing(config: pytest.Config, source: str) -> Path | None:
 
 
 def _configured(root: Path) -> tuple[Path | None, Mapping[str, Any]]:
-    """Return the configuration file and its table; ``bertcheck.toml`` wins."""
-    own = root / "bertcheck.toml"
-    if own.is_file():
-        content = _toml(own)
-        table = content.get("tool", {}).get("bertcheck", content)
-        return own, table
-    project = root / "pyproject.toml"
-    if project.is_file():
-        tool = _toml(project).get("tool", {})
-        if "bertcheck" in tool:
-            if not isinstance(tool["bertcheck"], dict):
-                raise pytest.UsageError(f"{project}: [tool.bertcheck]: expected a table")
-            return project, tool["bertcheck"]
+    """Return the configuration file and its table; ``bertcheck.toml`` wins.
+
+    There the table may have the name that it has in pyproject.toml, or none.
+    """
+    for name, default in (("bertcheck.toml", True), ("pyproject.toml", False)):
+        file = root / name
+        if not file.is_file():
+            continue
+        content = _toml(file)
+        table = content.get("tool", {}).get("bertcheck", content if default else None)
+        if table is None:
+            continue
+        if not isinstance(table, dict):
+            raise pytest.UsageError(f"{file}: [tool.bertcheck]: expected a table, got {table!r:.60}")
+        return file, table
     return None, {}
 
 

@@ -54,7 +54,7 @@ def write_texts(labels, generator, *, own_words=2, words=14):
     ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """A trained classifier with its data; ``logits`` is its real prediction path."""
 

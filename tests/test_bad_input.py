@@ -407,6 +407,8 @@ PIPELINES = {
     "recorded has an unknown field": case(
         pipeline(recorded={"los": [0.7]}), "unknown field 'los'", "did you mean 'loss'?",
         error=TypeError),
+    "recorded replaces what is observed": case(
+        observed(recorded={"logits": np.zeros((3, 2))}), "recorded", "logits"),
     "predict returns too few": case(
         observed(predict=lambda texts: LOGITS[:2]), "predict", "expected outputs for 3 texts",
         "(2, 2)", error=ValueError),

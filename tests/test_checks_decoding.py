@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from pytest_bertcheck import Evidence, diagnose, statistics
 
@@ -401,6 +404,26 @@ def test_random_answers_are_explained_by_nothing_certain(seed, num_labels, n):
     finding = run_check("decoding_consistent", evidence)
     assume(n >= 40)
     assert not finding.certain
+
+
+@given(
+    logits=hnp.arrays(
+        np.float32,
+        hnp.array_shapes(min_dims=2, max_dims=2, max_side=4),
+        elements=st.floats(width=32, allow_nan=True, allow_infinity=True),
+    ),
+    y_pred=st.lists(st.integers(-2, 5), min_size=4, max_size=4),
+)
+@example(logits=np.float32([[1000, -1000], [-1000, 1000]]), y_pred=[1, 1, 0, 0])
+@example(logits=np.float32([[np.nan], [1e30]]), y_pred=[0, 3, 0, 0])
+@settings(deadline=None, max_examples=120)
+def test_any_outputs_and_answers_are_judged_without_a_warning(logits, y_pred):
+    """Huge, infinite or missing outputs beside any answers: a finding, under -W error too."""
+    evidence = Evidence(logits=logits, y_pred=y_pred[: len(logits)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        finding = run_check("decoding_consistent", evidence)
+    assert finding.verdict in ("passed", "failed", "inconclusive")
 
 
 def test_healthy_decoding_fails_no_more_often_than_allowed():

@@ -339,7 +339,7 @@ def test_chance_is_called_worse_no_more_often_than_allowed(num_labels):
     """Answers drawn at random, on balanced and on uneven labels, fail in 5 % at most."""
     generator = np.random.default_rng(num_labels)
     failed = 0
-    for _ in range(500):
+    for _ in range(300):
         n = int(generator.integers(20, 500))
         prior = generator.dirichlet(np.full(num_labels, 1.0))
         y_true, y_pred = generator.choice(num_labels, size=(2, n), p=prior)
@@ -347,7 +347,7 @@ def test_chance_is_called_worse_no_more_often_than_allowed(num_labels):
             y_true=y_true, y_pred=y_pred, label_names=[str(i) for i in range(num_labels)]
         )
         failed += run_check("beats_majority", evidence, alpha=0.05).verdict == "failed"
-    assert statistics.clopper_pearson(failed, 500, 0.001)[0] <= 0.05
+    assert statistics.clopper_pearson(failed, 300, 0.001)[0] <= 0.05
 
 
 # Far below a reference
@@ -432,16 +432,16 @@ def test_a_model_with_the_skill_asked_for_fails_no_more_often_than_allowed():
 
 
 def test_no_check_fails_healthy_sessions():
-    """Over 1200 healthy sessions of 2 to 20 labels, 20 to 2000 rows, balances to 99/1.
+    """Over 800 healthy sessions of 2 to 20 labels, 20 to 2000 rows, balances to 99/1.
 
     The whole suite fails no more of them than alpha allows to one check.
     """
     generator = np.random.default_rng(2024)
     failed = [
         [finding.summary for finding in findings if finding.verdict == "failed"]
-        for findings in map(run_checks, healthy_sessions(generator, 1200))
+        for findings in map(run_checks, healthy_sessions(generator, 800))
     ]
-    assert statistics.clopper_pearson(sum(map(bool, failed)), 1200, 0.001)[0] <= 0.001, failed
+    assert statistics.clopper_pearson(sum(map(bool, failed)), 800, 0.001)[0] <= 0.001, failed
 
 
 @given(seed=SEEDS, alpha=st.sampled_from([0.2, 0.01, 0.001]))

@@ -20,6 +20,7 @@ from pytest_bertcheck.probes import PROBES, SAMPLE_SIZE
 from .simulate import NAMES, trained, write_texts
 
 RUN = trained(3, 0)
+SMALL = trained(3, 0, n=40, m=90)
 
 
 class Words:
@@ -72,9 +73,9 @@ def complete(run=RUN, **parts):
 
 
 @functools.cache
-def healthy_evidence():
+def healthy_evidence(run=RUN):
     """What is observed of the healthy pipeline, once for this module."""
-    return complete().observe()
+    return complete(run).observe()
 
 
 def failed(evidence):
@@ -135,15 +136,15 @@ PARTS = {
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_that_is_missing_leaves_its_fields_out(part):
     """Each part is optional; without it, exactly what it would have shown is missing."""
-    everything = set(healthy_evidence().fields())
-    without = set(complete(**{part: None}).observe().fields())
+    everything = set(healthy_evidence(SMALL).fields())
+    without = set(complete(SMALL, **{part: None}).observe().fields())
     assert PARTS[part] == everything - without
 
 
 def test_probes_do_not_disturb_each_other():
     """Every probe is a function of the pipeline and the fields before it, and changes neither."""
-    pipeline = complete()
-    fields = {"logits": RUN.outputs, **PROBES[0](pipeline, {})}
+    pipeline = complete(SMALL)
+    fields = {"logits": SMALL.outputs, **PROBES[0](pipeline, {})}
     before = dict(fields)
     for probe in PROBES:
         first, second = probe(pipeline, fields), probe(pipeline, fields)
@@ -174,7 +175,7 @@ def test_fewer_texts_than_the_sample():
 def test_global_random_state_is_left_alone():
     """Observing seeds nothing: a user's own random numbers go on as they were."""
     expected = np.random.get_state()[1].copy(), random.getstate()
-    check_pipeline(complete())
+    check_pipeline(complete(SMALL))
     np.testing.assert_array_equal(expected[0], np.random.get_state()[1])
     assert expected[1] == random.getstate()
 
@@ -356,7 +357,7 @@ def test_shuffled_evaluation_texts():
 
 def test_check_pipeline_takes_pipelines_and_evidence():
     """A live pipeline and its recorded evidence give the same findings."""
-    pipeline = complete()
+    pipeline = complete(SMALL)
     live = check_pipeline(pipeline)
     recorded = check_pipeline(pipeline.observe())
     assert [(f.check, f.verdict) for f in live] == [(f.check, f.verdict) for f in recorded]

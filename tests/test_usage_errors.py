@@ -15,12 +15,17 @@ def write_pickled(path: Path) -> None:
     np.savez(path, y_true=np.array([{"a": 1}], dtype=object), allow_pickle=True)
 
 
+def write_single(path: Path) -> None:
+    with path.open("wb") as file:
+        np.save(file, np.arange(3))
+
+
 FILES = {
     "truncated.npz": lambda path: path.write_bytes(b"PK\x03\x04 cut off"),
     "text.npz": lambda path: path.write_text("not a bundle"),
     "empty.npz": lambda path: path.write_bytes(b""),
     "pickled.npz": write_pickled,
-    "single.npz": lambda path: np.save(path.open("wb"), np.arange(3)),
+    "single.npz": write_single,
     "unknown.npz": lambda path: np.savez(path, logit=np.zeros((2, 2))),
     "ragged.npz": lambda path: np.savez(path, y_true=[0, 1], logits=np.zeros((3, 2))),
     "texts.csv": lambda path: path.write_text("text,label\nhello,ham\n"),
