@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from .suite import check_pipeline as check_pipeline
     from .suite import parametrize_with_checks as parametrize_with_checks
 
-__all__ = sorted(_HOME)
+__all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:

@@ -156,7 +156,7 @@ class Evidence:
     baseline_logits: Any = _field("(n, C)", FLOATS)
 
     def __new__(cls, *positional: Any, **fields: Any) -> Evidence:
-        # Before the generated __init__, whose message would not say which names there are.
+        """Reject unknown fields; the generated ``__init__`` would not say which ones there are."""
         if positional:
             raise TypeError(
                 "Evidence: expected fields by name, such as Evidence(logits=...), "
@@ -222,8 +222,8 @@ class Evidence:
         >>> Evidence.load(path)
         Evidence(y_true=(2,))
         """
-        with open(path, "wb") as file:  # a path without .npz stays as it is
-            np.savez_compressed(file, allow_pickle=False, **self.fields())
+        with Path(path).open("wb") as file:  # a path without .npz stays as it is
+            np.savez_compressed(file, **self.fields())  # no field holds objects to pickle
 
     @classmethod
     def load(cls, path: str | Path) -> Evidence:
@@ -238,7 +238,7 @@ class Evidence:
             If the file holds an array that is not a field of the evidence.
         """
         try:
-            with open(path, "rb") as file:
+            with Path(path).open("rb") as file:
                 bundle = np.load(file, allow_pickle=False)
                 if isinstance(bundle, np.ndarray):
                     raise ValueError("it holds a single array")
@@ -329,7 +329,7 @@ class Evidence:
 
     @cached_property
     def confusion(self) -> npt.NDArray[np.int64] | None:
-        """Counts of (true, answered) labels, (C, C) int, over the rows whose true id is in range."""
+        """Counts of (true, answered) labels, (C, C) int, over rows whose true id is in range."""
         if self.y_true is None or self.answers is None or self.num_labels is None:
             return None
         y_true, answers = self.y_true, self.answers
@@ -505,7 +505,7 @@ def label_names_of(value: Any, name: str = "label_names") -> tuple[str, ...]:
             f"{name}: expected names by id (a list, id2label, label2id or an encoder with "
             f"classes_), got {type(value).__name__}"
         )
-    odd = [item for item in value if isinstance(item, Iterable) and not isinstance(item, str)]
+    odd = [item for item in value if not isinstance(item, (str, int, float, np.generic))]
     if odd:
         raise TypeError(f"{name}: expected names, got {odd[0]!r:.60} among them")
     if not value:
@@ -546,7 +546,7 @@ def _names_by_id(mapping: Mapping[Any, Any], name: str) -> list[str]:
 
 def _convert(name: str, value: Any, *, shape: str, kind: str) -> Any:
     if kind == NAMES:
-        if name == "unloaded_weights" and isinstance(value, Iterable) and not len([*value]):
+        if name == "unloaded_weights" and isinstance(value, Iterable) and len([*value]) == 0:
             return np.asarray([], dtype=str)  # the one list of names that may be empty
         return np.asarray(label_names_of(value, name), dtype=str)
     if kind in (NUMBER, NORM):

@@ -35,7 +35,7 @@ MAX_COLUMNS = 12
 
 
 def safe(text: object, limit: int = 40) -> str:
-    """Return user text as it may be shown: no control characters, no more than ``limit`` long.
+    r"""Return user text as it may be shown: no control characters, no more than ``limit`` long.
 
     Escape sequences and bidirectional marks never reach the terminal; what is not printable is
     shown as an escape.
@@ -44,8 +44,8 @@ def safe(text: object, limit: int = 40) -> str:
     --------
     >>> safe("sport")
     'sport'
-    >>> print(safe("red\\x1b[31m"))
-    red\\x1b[31m
+    >>> safe("red\x1b[31m") == r"red\x1b[31m"
+    True
     """
     raw = str(text)
     shown = "".join(

@@ -11,7 +11,20 @@ from .evidence import Evidence
 __all__ = ["Pipeline"]
 
 
-@dataclass(frozen=True, kw_only=False, eq=False)
+OBSERVED = (
+    "y_true",
+    "logits",
+    "y_pred",
+    "label_names",
+    "label2id_names",
+    "dataset_label_names",
+    "max_length",
+    "y_train",
+)
+"""Fields that the live pipeline gives: a recording of them would be judged in its place."""
+
+
+@dataclass(frozen=True, eq=False)
 class Pipeline:
     """A team's own classifier: encoding, model and decoding, with the data to judge it by.
 
@@ -55,7 +68,7 @@ class Pipeline:
     --------
     >>> import numpy as np
     >>> pipeline = Pipeline(
-    ...     predict=lambda texts: np.array([[-1.0, 1.0] if "win" in t else [1.0, -1.0] for t in texts]),
+    ...     predict=lambda texts: np.array([[0.0, 2.0 * ("win" in text) - 1] for text in texts]),
     ...     texts=["hello there", "win money now"],
     ...     y_true=[0, 1],
     ... )
@@ -116,6 +129,12 @@ class Pipeline:
                 f"got {type(self.recorded).__name__}"
             )
         Evidence(**self.recorded)  # raises for what training cannot have recorded
+        for name in OBSERVED:
+            if name in self.recorded:
+                raise ValueError(
+                    f"Pipeline: recorded: expected what training recorded, got {name!r}, which is "
+                    "observed of the pipeline itself"
+                )
 
     @classmethod
     def from_transformers(cls, model: Any, tokenizer: Any = None, **parts: Any) -> Pipeline:

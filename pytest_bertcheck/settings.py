@@ -164,7 +164,9 @@ def _configured(root: Path) -> tuple[Path | None, Mapping[str, Any]]:
         if table is None:
             continue
         if not isinstance(table, dict):
-            raise pytest.UsageError(f"{file}: [tool.bertcheck]: expected a table, got {table!r:.60}")
+            raise pytest.UsageError(
+                f"{file}: [tool.bertcheck]: expected a table, got {table!r:.60}"
+            )
         return file, table
     return None, {}
 

@@ -6,7 +6,7 @@ Every function takes counts, not samples, so that a check touches its arrays onc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -100,7 +100,8 @@ def entropy(counts: npt.NDArray[Any] | Sequence[float]) -> float:
 
     It is the cross-entropy of a model that learnt the class prior and nothing else.
     """
-    return float(cast(float, stats.entropy(np.asarray(counts, dtype=float))))
+    weights = np.asarray(counts, dtype=float)
+    return float(stats.entropy(weights)) if weights.any() else 0.0
 
 
 def examples_for_equal_answers(alpha: float, probability: float) -> int:

@@ -139,7 +139,7 @@ def parametrize_with_checks(
         prefix = label if len(known) == 1 else f"{label}{number}"
         for item in select_checks(checks):
             reason = expected.get(item.name)
-            marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
+            marks = [] if reason is None else [pytest.mark.xfail(reason=reason, strict=True)]
             parameters.append(
                 pytest.param(
                     pipeline,

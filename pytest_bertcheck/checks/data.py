@@ -110,7 +110,6 @@ def classes_balanced(
 
     Source: the imbalance ratio of Fernandez et al. (2018), Learning from Imbalanced Data Sets.
     """
-    y_train = evidence.y_train
     names, counts = _train_counts(evidence)
     rows, num_labels = int(counts.sum()), len(counts)
     if num_labels < 2:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from .. import statistics
 from ..evidence import Evidence
@@ -225,7 +226,7 @@ def known_mistakes(evidence: Evidence) -> Iterator[Mistake]:
         yield Mistake(
             ("threshold-on-logits", "loss-misconfigured"),
             "a single output cast to int",
-            lambda: logits[:, 0].astype(np.int64),
+            lambda: np.trunc(logits[:, 0]),
         )
         return
     yield Mistake(("argmin-decoded",), "argmin instead of argmax", lambda: logits.argmin(axis=1))
@@ -296,7 +297,7 @@ def _thresholds(evidence: Evidence) -> Iterator[Mistake]:
     for column in (1, 0):
         for what, values in (
             ("raw output", logits[:, column]),
-            ("sigmoid of the output", 1 / (1 + np.exp(-logits[:, column].astype(np.float64)))),
+            ("sigmoid of the output", expit(logits[:, column].astype(np.float64))),
         ):
             codes: tuple[str, ...] = ("threshold-on-logits",)
             if column == 0:

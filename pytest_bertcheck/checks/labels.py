@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Sequence
+from itertools import zip_longest
 from math import exp, lgamma, log
 from typing import Any
 
@@ -147,18 +147,9 @@ def _differ(name: str, other: str) -> bool:
     return _plain(name) != _plain(other)
 
 
-def _name_table(model: Sequence[str], dataset: Sequence[str] | None) -> tuple[tuple[str, ...], ...]:
-    other = dataset or ()
-    length = max(len(model), len(other))
-    rows = (
-        (
-            str(i),
-            model[i] if i < len(model) else "-",
-            other[i] if i < len(other) else "-",
-        )
-        for i in range(length)
-    )
-    return (("id", "model", "data set"), *rows)
+def _name_table(model: Sequence[str], other: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    pairs = enumerate(zip_longest(model, other, fillvalue="-"))
+    return (("id", "model", "other side"), *((str(i), own, name) for i, (own, name) in pairs))
 
 
 def _mapping_to_paste(names: Sequence[str]) -> str:

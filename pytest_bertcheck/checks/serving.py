@@ -52,7 +52,7 @@ def deterministic(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     again = evidence.repeated_logits
     first = evidence.logits[: len(again)]
     if first.shape != again.shape:
-        return _other_shape("repeated_logits", first, again, "dropout-at-inference")
+        return _other_shape("repeated_logits", first, again, "dropout-at-inference", certain=False)
     same, largest, changed = _difference(first, again)
     stats = {"largest_difference": largest, "changed_answers": changed, "examples": len(again)}
     if same:
@@ -101,7 +101,7 @@ def reload_equal(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     if again is not None and evidence.logits is not None:
         first = evidence.logits[: len(again)]
         if first.shape != again.shape:
-            return _other_shape("reloaded_logits", first, again, "weights-not-loaded")
+            return _other_shape("reloaded_logits", first, again, "weights-not-loaded", certain=True)
         same, largest, changed = _difference(first, again)
         signs["reload-differs"] = not same
         stats |= {"largest_difference": largest, "changed_answers": changed}
@@ -132,12 +132,12 @@ def reload_equal(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
 
 
 def _other_shape(
-    field: str, first: npt.NDArray[Any], again: npt.NDArray[Any], cause: str
+    field: str, first: npt.NDArray[Any], again: npt.NDArray[Any], cause: str, *, certain: bool
 ) -> Finding:
     return Finding(
         Verdict.FAILED,
         f"{field} has {again.shape[1]} columns, logits has {first.shape[1]}",
         causes=(cause,),
-        certain=True,
+        certain=certain,
         fix="load the model with the num_labels that it was trained with",
     )

@@ -49,10 +49,10 @@ def training_progressed(
     training labels (the class prior). Facts rather than a test: the loss ended at NaN or infinity;
     no step was taken; or the best recorded loss, on training and on validation data, is less than
     ``min_progress`` of it lower; if the answers are then associated with the labels all the same,
-    only a training that was cut short fails. A batch loss is noisy, so the training loss is judged by its mean
-    over the last third. A model whose answers are demonstrably good (accuracy halfway from chance
-    to perfect, lower Clopper-Pearson bound at ``alpha``) passes whatever its history: a loss on
-    another scale is no defect.
+    only a training that was cut short fails. A batch loss is noisy, so the training loss is judged
+    by its mean over the last third. A model whose answers are demonstrably good (accuracy beyond
+    halfway from the majority's share to 1, lower Clopper-Pearson bound at ``alpha``) passes
+    whatever its history: a loss on another scale is no defect.
 
     Constants: ln 2 = 0.6931, H(0.1) = 0.3251.
     """
@@ -94,7 +94,7 @@ def training_progressed(
             statistics=stats,
             causes=("weights-not-updated", "too-few-steps"),
             certain=True,
-            fix="call fit, or apply the gradients: optimizer.apply_gradients(...) / optimizer.step()",
+            fix="call fit, or apply the gradients: optimizer.apply_gradients(...), .step()",
             signs=signs,
         )
     ignorance = _cost_of_knowing_nothing(evidence)
@@ -134,7 +134,7 @@ def training_progressed(
     if stalled >= min_progress or good:
         return Finding(
             Verdict.PASSED,
-            f"training progressed: {_course(loss, val_loss)}, knowing nothing costs {ignorance:.3f}",
+            f"training progressed: {_course(loss, val_loss)}; knowing nothing: {ignorance:.3f}",
             statistics=stats,
             signs=signs,
         )
