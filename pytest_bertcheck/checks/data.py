@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import comb, inf
 from typing import Any
 
 import numpy as np
@@ -103,8 +103,8 @@ def classes_balanced(
 
     Null hypothesis: of the training rows of the largest and of any other class, at least one in
     ``max_imbalance_ratio + 1`` is of the other. Test: exact binomial on the largest and the
-    smallest class, times the C (C - 1) pairs that they were chosen from; rows are taken as
-    independent draws. An imbalanced training set is no defect in itself, so where outputs are at
+    smallest class, times the C (C - 1) / 2 pairs that they were chosen from; rows are taken
+    as independent draws. An imbalanced training set is no defect in itself, so where outputs are at
     hand the check fails only if, besides, the answers to all other labels go to the largest
     training class (the test of ``not_collapsed``). A healthy model on imbalanced data therefore
     fails with probability at most ``alpha``.
@@ -118,8 +118,8 @@ def classes_balanced(
     largest, smallest = int(counts.argmax()), int(counts.argmin())
     pair = int(counts[largest] + counts[smallest])
     rate = 1 / (1 + max_imbalance_ratio)
-    pairs = num_labels * (num_labels - 1)
-    p_value = min(1.0, statistics.binomial_at_most(int(counts[smallest]), pair, rate) * pairs)
+    p_value = statistics.binomial_at_most(int(counts[smallest]), pair, rate)
+    p_value = min(1.0, p_value * comb(num_labels, 2))
     ratio = counts[largest] / counts[smallest] if counts[smallest] else float("inf")
     order = np.argsort(-counts, kind="stable")
     weights = rows / (num_labels * np.maximum(counts, 1))
