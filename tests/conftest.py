@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,14 @@ import pytest_bertcheck.suite  # noqa: F401  # inner runs in this process then f
 from pytest_bertcheck import Evidence
 
 pytest_plugins = ["pytester"]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out inner runs under ``-n2`` where pytest-xdist is not installed."""
+    callspec = getattr(item, "callspec", None)
+    options = callspec.params.get("options", []) if callspec else []
+    if "-n2" in options and find_spec("xdist") is None:
+        pytest.skip("needs pytest-xdist")
 
 
 @pytest.fixture
