@@ -24,8 +24,9 @@ __all__ = ["Evidence", "answers_of", "label_names_of", "outputs_to_array"]
 
 Array = npt.NDArray[Any]
 
-IDS, FLOATS, COUNTS, SHARES, NAMES, NUMBER, NORM = (
+IDS, TOKENS, FLOATS, COUNTS, SHARES, NAMES, NUMBER, NORM = (
     "label ids",
+    "token ids",
     "floats",
     "counts",
     "shares",
@@ -131,8 +132,8 @@ class Evidence:
     token_counts: Any = _field("(n,)", COUNTS)
     kept_token_counts: Any = _field("(n,)", COUNTS)
     unknown_token_share: Any = _field("(n,)", SHARES)
-    input_ids: Any = _field("(n, L)", IDS)
-    attention_mask: Any = _field("(n, L)", IDS)
+    input_ids: Any = _field("(n, L)", TOKENS)
+    attention_mask: Any = _field("(n, L)", TOKENS)
     max_length: Any = _field("()", NUMBER)
     loss: Any = _field("(T,)", FLOATS)
     val_loss: Any = _field("(T,)", FLOATS)
@@ -564,7 +565,7 @@ def _convert(name: str, value: Any, *, shape: str, kind: str) -> Any:
         )
     if array.size == 0:
         raise ValueError(f"{name}: expected at least one value, got shape {array.shape}")
-    if kind in (IDS, COUNTS):
+    if kind in (IDS, TOKENS, COUNTS):
         array = _whole_numbers(name, array, kind)
     elif array.dtype.kind != "f" or array.dtype.itemsize < 4:
         array = array.astype(np.float32 if array.dtype == np.float16 else np.float64)

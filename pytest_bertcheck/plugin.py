@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .settings import add_options, is_active
-
 if TYPE_CHECKING:
     from .evidence import Evidence
     from .findings import Finding
@@ -23,12 +21,42 @@ MARKER = "bertcheck: test of a text classifier; runs only under --bertcheck"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    add_options(parser)
+    group = parser.getgroup("bertcheck", "Checks of text classifiers (pytest-bertcheck)")
+    group.addoption(
+        "--bertcheck",
+        action="store_true",
+        default=False,
+        help="Run the built-in checks on the pipeline under test, and tests marked bertcheck",
+    )
+    group.addoption(
+        "--bertcheck-evidence",
+        metavar="FILE.npz",
+        default=None,
+        help="Check this recorded evidence bundle; no model and no framework needed",
+    )
+    group.addoption(
+        "--bertcheck-model",
+        metavar="DIR",
+        default=None,
+        help="Check the transformers model saved in this folder, on --bertcheck-data",
+    )
+    group.addoption(
+        "--bertcheck-data",
+        metavar="FILE",
+        default=None,
+        help="Labelled texts for --bertcheck-model: CSV or JSON Lines with text and label",
+    )
+    group.addoption(
+        "--bertcheck-strict",
+        action="store_true",
+        default=None,
+        help="Fail checks that have too little data to tell, instead of reporting them",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
-    if is_active(config):
+    if _is_active(config):
         from . import suite
         from .settings import read_settings
 
@@ -40,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if is_active(config):
+    if _is_active(config):
         return
     skip = pytest.mark.skip(reason="marked bertcheck: needs --bertcheck")
     for item in items:
@@ -65,6 +93,12 @@ def bertcheck_evidence(bertcheck_pipeline: Any) -> Evidence:
     from .suite import observe
 
     return observe(bertcheck_pipeline)
+
+
+def _is_active(config: pytest.Config) -> bool:
+    """Whether the run asks for the checks; naming what is to be checked asks for them too."""
+    options = ("bertcheck", "bertcheck_evidence", "bertcheck_model", "bertcheck_data")
+    return any(config.getoption(option) for option in options)
 
 
 def _recorded(path: Path) -> ModuleType:

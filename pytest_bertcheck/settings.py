@@ -1,7 +1,4 @@
-"""What the user asked for: command line, ``[tool.bertcheck]``, ``bertcheck.toml``.
-
-Imported on every pytest run, so it imports the standard library and pytest only.
-"""
+"""What the user asked for: command line, ``[tool.bertcheck]``, ``bertcheck.toml``."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from typing import Any
 
 import pytest
 
-__all__ = ["Settings", "add_options", "is_active", "read_settings"]
+__all__ = ["Settings", "read_settings"]
 
 SOURCES = ("bertcheck_evidence", "bertcheck_model", "bertcheck_data")
 KEYS = {"pipeline": str, "alpha": float, "strict": bool}
@@ -46,48 +43,6 @@ class Settings:
     alpha: float = 0.001
     strict: bool = False
     file: Path | None = None
-
-
-def add_options(parser: pytest.Parser) -> None:
-    """Register the command line options."""
-    group = parser.getgroup("bertcheck", "Checks of text classifiers (pytest-bertcheck)")
-    group.addoption(
-        "--bertcheck",
-        action="store_true",
-        default=False,
-        help="Run the built-in checks on the pipeline under test, and tests marked bertcheck",
-    )
-    group.addoption(
-        "--bertcheck-evidence",
-        metavar="FILE.npz",
-        default=None,
-        help="Check this recorded evidence bundle; no model and no framework needed",
-    )
-    group.addoption(
-        "--bertcheck-model",
-        metavar="DIR",
-        default=None,
-        help="Check the transformers model saved in this folder, on --bertcheck-data",
-    )
-    group.addoption(
-        "--bertcheck-data",
-        metavar="FILE",
-        default=None,
-        help="Labelled texts for --bertcheck-model: CSV or JSON Lines with text and label",
-    )
-    group.addoption(
-        "--bertcheck-strict",
-        action="store_true",
-        default=None,
-        help="Fail checks that have too little data to tell, instead of reporting them",
-    )
-
-
-def is_active(config: pytest.Config) -> bool:
-    """Whether the run asks for the checks."""
-    return bool(config.getoption("bertcheck")) or any(
-        config.getoption(source) for source in SOURCES
-    )
 
 
 def read_settings(config: pytest.Config) -> Settings:

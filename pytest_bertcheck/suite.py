@@ -316,6 +316,7 @@ class Gate:
         self.misuse: list[str] = []
         self.internal_errors = 0
         self.diagnoses: dict[str, Diagnosis] = {}
+        self.opened: set[Path] = set()
         self._sent: set[str] = set()
         self._add_hosts_to_args()
 
@@ -329,9 +330,22 @@ class Gate:
             (self.config.invocation_params.dir / str(arg).split("::")[0]).resolve()
             for arg in self.config.args
         }
-        self.config.args += [str(host) for host in self.hosts if host not in given]
+        for host in self.hosts:
+            # Of two arguments that overlap, pytest 8.4 collects the inner one only.
+            if any(host.is_relative_to(path) for path in given):
+                self.opened |= _ignored_folders(self.config, host, given)
+            else:
+                self.config.args.append(str(host))
 
     # Collection
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Reach a host in a folder that pytest would pass over (build, dist), and nothing else."""
+        path = collection_path.resolve()
+        if path in self.opened or (path in self.hosts and path.parent in self.opened):
+            return False
+        return True if path.parent in self.opened else None
 
     def pytest_collect_file(
         self, file_path: Path, parent: pytest.Collector
@@ -486,6 +500,19 @@ def _message_only(item: pytest.Item, message: str) -> ReprExceptionInfo:
     entries = ReprTraceback([ReprEntryNative([f"{message}\n"])], None, style="value")
     where = ReprFileLocation(str(item.path), 1, message.splitlines()[0])
     return ReprExceptionInfo(reprtraceback=entries, reprcrash=where)
+
+
+def _ignored_folders(config: pytest.Config, host: Path, given: set[Path]) -> set[Path]:
+    """Return the folders on the way from a given path to the host that pytest passes over."""
+    way = [
+        folder
+        for folder in reversed(host.parents)
+        if any(folder != path and folder.is_relative_to(path) for path in given)
+    ]
+    for depth, folder in enumerate(way):
+        if config.hook.pytest_ignore_collect(collection_path=folder, config=config):
+            return set(way[depth:])
+    return set()
 
 
 def _hosts(config: pytest.Config, settings: Settings) -> list[Path]:

@@ -342,3 +342,20 @@ def house_rule(evidence, *, alpha=0.001):
     )
     assert 0 == result.ret
     result.stdout.fnmatch_lines(["healthy.npz::tokens::house_rule PASSED*"])
+
+
+@pytest.mark.parametrize("folder", ["runs", "build"])
+def test_bundle_below_the_root_leaves_the_tests_in(
+    pytester: pytest.Pytester, bundles: Path, folder: str
+) -> None:
+    """A bundle in any folder, even one that pytest passes over, is checked beside the tests."""
+    pytester.mkdir(folder)
+    (bundles / "healthy.npz").rename(bundles / folder / "healthy.npz")
+    (bundles / folder / "test_inner.py").write_text("def test_inner():\n    pass\n")
+    pytester.makepyfile("def test_own():\n    raise AssertionError\n")
+    result = pytester.runpytest(f"--bertcheck-evidence={folder}/healthy.npz")
+    outcomes = result.parseoutcomes()
+    assert 1 == outcomes["failed"]
+    assert 1 == result.ret
+    inner = 1 if folder == "runs" else 0
+    assert 6 + inner == outcomes["passed"]
