@@ -516,12 +516,9 @@ def _likely(
         )
         scored.append((score, cause))
     for finding in failed:
-        # Candidates without a row of their own stand as their finding ranks them, and so does the
-        # only candidate of a finding where no row fits.
-        alone = len(finding.causes) == 1 and not scored
+        # Candidates without a row of their own stand as their finding ranks them.
         for rank, code in enumerate(finding.causes):
-            known = {cause.code for _, cause in scored}
-            if code not in known and (alone or code not in TABLE):
+            if code not in TABLE and code not in {cause.code for _, cause in scored}:
                 cause = Cause(code, CAUSES[code][0], False, (finding.summary,), finding.fix)
                 scored.append((LEAST_SCORE - 0.1 * rank, cause))
     scored.sort(key=lambda item: -item[0])
