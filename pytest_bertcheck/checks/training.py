@@ -56,8 +56,8 @@ def training_progressed(
 
     Constants: ln 2 = 0.6931, H(0.1) = 0.3251.
     """
-    signs = _rate_signs(evidence)
     rates = _recorded(evidence.learning_rate)
+    signs = _rate_signs(evidence, rates)
     loss, val_loss = _recorded(evidence.loss), _recorded(evidence.val_loss)
     stats: dict[str, Any] = {"train_steps": evidence.train_steps}
     if rates is not None:
@@ -121,9 +121,8 @@ def training_progressed(
             signs["val-loss-never-moved"] = change < 2e-3
             signs["val-loss-far-above"] = float(val_loss[-1]) > 1.03 * ignorance
             stats["val_loss_change"] = change
-    if loss is not None:
-        last = float(loss[-max(1, len(loss) // 3) :].mean())
-        signs["train-loss-learnt"] = last < ignorance * (1 - min_progress)
+    if loss is not None and best_train is not None:
+        signs["train-loss-learnt"] = best_train < ignorance * (1 - min_progress)
         signs["train-loss-huge"] = float(loss.max()) > 3 * max(ignorance, float(loss[0]))
     gains = [gain for gain in (train_gain, val_gain) if gain is not None]
     stalled = val_gain if val_gain is not None else gains[0]
@@ -170,10 +169,9 @@ def training_progressed(
     )
 
 
-def _rate_signs(evidence: Evidence) -> dict[str, bool]:
+def _rate_signs(evidence: Evidence, rates: Array | None) -> dict[str, bool]:
     """Say where learning rate and number of steps lie beside what fine-tuning takes."""
     signs = {}
-    rates = _recorded(evidence.learning_rate)
     if rates is not None:
         peak = float(rates.max())
         signs["rate-above-usual"] = peak > 4 * USUAL_LEARNING_RATES[1]
