@@ -165,7 +165,8 @@ def _asserting(name: str) -> Callable[[Pipeline | Evidence], None]:
     def check(pipeline: Pipeline | Evidence) -> None:
         __tracebackhide__ = True
         evidence = pipeline if isinstance(pipeline, Evidence) else observe(pipeline)
-        judge(diagnosis_of(evidence, ALPHA), name, strict=False)
+        diagnosis = diagnosis_of(evidence, ALPHA)
+        judge(_finding(diagnosis, name), diagnosis, strict=False)
 
     check.__name__ = name
     return check
@@ -242,16 +243,18 @@ def load_pipeline(settings: Settings) -> Any:
         raise pytest.UsageError(f"{where}: {type(error).__name__}: {error}") from error
 
 
-def judge(diagnosis: Diagnosis, name: str, *, strict: bool) -> Finding:
-    """Return the finding of one check, or raise what its verdict asks for."""
+def _finding(diagnosis: Diagnosis, name: str) -> Finding:
+    return next(finding for finding in diagnosis.findings if finding.check == name)
+
+
+def judge(finding: Finding, diagnosis: Diagnosis, *, strict: bool) -> None:
+    """Raise what the verdict of a finding asks for."""
     __tracebackhide__ = True
-    finding = next(item for item in diagnosis.findings if item.check == name)
     if finding.verdict is Verdict.SKIPPED:
         pytest.skip(finding.summary)
     failed = finding.verdict is Verdict.FAILED
     if failed or (strict and finding.verdict is Verdict.INCONCLUSIVE):
         raise CheckFailed(render_finding(finding, diagnosis.causes if failed else ()))
-    return finding
 
 
 class CheckFile(pytest.Module):
@@ -277,14 +280,14 @@ class CheckFile(pytest.Module):
             __tracebackhide__ = True
             settings = request.config.stash[SETTINGS]
             diagnosis = diagnosis_of(bertcheck_evidence, settings.alpha)
-            finding = next(item for item in diagnosis.findings if item.check == name)
+            finding = _finding(diagnosis, name)
             request.node.stash[FINDING] = finding
             request.node.stash[DIAGNOSIS] = diagnosis
             request.node.user_properties += [
                 ("bertcheck_verdict", finding.verdict.value),
                 ("bertcheck_summary", first_line(finding.summary)),
             ]
-            judge(diagnosis, name, strict=settings.strict)
+            judge(finding, diagnosis, strict=settings.strict)
 
         # pytest shows where a test's code comes from: the user's file, not this one.
         test.__code__ = test.__code__.replace(co_filename=str(self.path), co_firstlineno=1)
