@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest_bertcheck
 from pytest_bertcheck import Evidence
-from pytest_bertcheck.checks import Check, all_checks
+from pytest_bertcheck.checks import Check, all_checks, suite_checks
 from pytest_bertcheck.diagnosis import TABLE
 from pytest_bertcheck.findings import CAUSES, STAGES
 from pytest_bertcheck.settings import KEYS, Settings
@@ -98,6 +98,8 @@ def check_section(check: Check) -> Iterator[str]:
     yield markdown(check.description)
     yield f"- **Id:** `{check.stage}::{check.name}`"
     yield f"- **Needs:** {needs_of(check)}"
+    if not check.suite:
+        yield "- **Runs:** only where a test asks for it"
     limits = ", ".join(f"`{name}={value}`" for name, value in limits_of(check).items())
     if limits:
         yield f"- **Limits:** {limits}"
@@ -313,7 +315,7 @@ def check_table() -> str:
             markdown(check.description.splitlines()[0]).strip(),
             needs_of(check),
         )
-        for check in all_checks()
+        for check in suite_checks()
     ]
     return table(("check", "what it asks", "needs"), rows)
 

@@ -29,6 +29,7 @@ _MODULES = {
         "assert_training_progressed",
         "assert_truncation_harmless",
     ),
+    "checks": ("required_examples",),
     "diagnosis": ("diagnose",),
     "evidence": ("Evidence",),
     "findings": ("Cause", "Diagnosis", "Finding", "Verdict"),
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from .assertions import assert_reload_equal as assert_reload_equal
     from .assertions import assert_training_progressed as assert_training_progressed
     from .assertions import assert_truncation_harmless as assert_truncation_harmless
+    from .checks import required_examples as required_examples
     from .diagnosis import diagnose as diagnose
     from .evidence import Evidence as Evidence
     from .findings import Cause as Cause

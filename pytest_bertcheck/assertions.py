@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .checks import ALPHA, all_checks
+from .checks import ALPHA, find_check
 from .evidence import Evidence, outputs_to_array
 from .findings import Finding, Verdict
 
@@ -477,8 +477,7 @@ def _names_of(num_labels: int | None) -> list[str] | None:
 
 def _judge(name: str, evidence: Evidence, alpha: float, strict: bool, **options: Any) -> None:
     """Run one check; raise if it failed, warn if it could not tell."""
-    check = next(item for item in all_checks() if item.name == name)
-    finding: Finding = check(evidence, alpha=alpha, **options)
+    finding: Finding = find_check(name)(evidence, alpha=alpha, **options)
     if finding.verdict is Verdict.FAILED:
         raise AssertionError(str(finding))
     if finding.verdict is Verdict.SKIPPED:

@@ -81,19 +81,25 @@ class Evidence:
         The encoded evaluation inputs.
     max_length : int
         The truncation limit in use, in tokens.
+    embedding_rows, tokenizer_size : int
+        Token ids that the model has an embedding for, and that the tokenizer can give.
+    pad_token_id : int
+        The id with which the model's configuration says that texts are padded.
     loss, val_loss, val_accuracy, grad_norm, learning_rate : (T,) float
         Training history; NaN where nothing was recorded.
     train_steps, batch_size : int
         Optimizer steps taken; examples per step.
-    repeated_logits, reloaded_logits, rebatched_logits, tail_logits : (r, C) float
+    repeated_logits, reloaded_logits, rebatched_logits, padded_logits, tail_logits : (r, C) float
         The first r examples again: in an identical call; after saving and loading; one at a time
-        and unpadded; encoded from their last ``max_length`` tokens.
+        and unpadded; padded further; encoded from their last ``max_length`` tokens.
     reference_y_pred : (n,) int
         A plain reference model (TF-IDF and logistic regression) trained on the same rows.
     kept_reference_y_pred : (n,) int
         The same reference model, trained and evaluated on what truncation keeps of each text.
     train_reference_y_pred : (m,) int
         The same reference model cross-validated on the training rows: out-of-fold answers.
+    train_reference_probabilities : (m, C) float
+        The probabilities that go with those answers.
     encoder_update, head_update : float >= 0
         Relative norm of the change of those weights over training.
     overfit_loss : (T,) float
@@ -135,6 +141,9 @@ class Evidence:
     input_ids: Any = _field("(n, L)", TOKENS)
     attention_mask: Any = _field("(n, L)", TOKENS)
     max_length: Any = _field("()", NUMBER)
+    embedding_rows: Any = _field("()", NUMBER)
+    tokenizer_size: Any = _field("()", NUMBER)
+    pad_token_id: Any = _field("()", NUMBER)
     loss: Any = _field("(T,)", FLOATS)
     val_loss: Any = _field("(T,)", FLOATS)
     val_accuracy: Any = _field("(T,)", FLOATS)
@@ -145,10 +154,12 @@ class Evidence:
     repeated_logits: Any = _field("(r, C)", FLOATS)
     reloaded_logits: Any = _field("(r, C)", FLOATS)
     rebatched_logits: Any = _field("(r, C)", FLOATS)
+    padded_logits: Any = _field("(r, C)", FLOATS)
     tail_logits: Any = _field("(r, C)", FLOATS)
     reference_y_pred: Any = _field("(n,)", IDS)
     kept_reference_y_pred: Any = _field("(n,)", IDS)
     train_reference_y_pred: Any = _field("(m,)", IDS)
+    train_reference_probabilities: Any = _field("(m, C)", FLOATS)
     encoder_update: Any = _field("()", NORM)
     head_update: Any = _field("()", NORM)
     overfit_loss: Any = _field("(T,)", FLOATS)
@@ -192,7 +203,7 @@ class Evidence:
                     f"{' and '.join(lengths)}: expected the same number of rows, since all "
                     f"describe {described}; {given}"
                 )
-        for name in ("repeated_logits", "reloaded_logits", "rebatched_logits", "tail_logits"):
+        for name in (d.name for d in _declared() if d.metadata["shape"].startswith("(r,")):
             again = getattr(self, name)
             if again is not None and self.logits is not None and len(again) > len(self.logits):
                 raise ValueError(
@@ -602,7 +613,7 @@ def _scalar(name: str, value: Any, kind: str) -> int | float:
     if array.size != 1 or array.dtype.kind not in "iuf":
         raise TypeError(f"{name}: expected a single number, got {value!r:.60}")
     number = array.item()
-    least = 0 if name in ("train_steps", "encoder_update", "head_update") else 1
+    least = 0 if name in ("train_steps", "pad_token_id", "encoder_update", "head_update") else 1
     if not least <= number < np.inf or (kind == NUMBER and number != int(number)):
         raise ValueError(f"{name}: expected a {kind} of at least {least}, got {number!r}")
     return int(number) if kind == NUMBER else float(number)

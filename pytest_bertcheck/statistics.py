@@ -23,6 +23,7 @@ __all__ = [
     "match_above_chance",
     "match_below_chance",
     "paired_worse",
+    "trials_for_power",
 ]
 
 
@@ -125,3 +126,32 @@ def holm(p_values: Sequence[float], alpha: float) -> list[bool]:
             break
         rejected[index] = True
     return rejected
+
+
+def trials_for_power(null: float, alternative: float, alpha: float, power: float) -> int:
+    """Return the trials after which the exact binomial test of ``null`` finds ``alternative``.
+
+    The power of an exact test rises in a saw-tooth: from this number of trials on, it never again
+    falls below ``power``.
+
+    Raises
+    ------
+    ValueError
+        If ``alternative`` is ``null``, which no number of trials tells apart, or so close to it
+        that a million would not do.
+    """
+    low, high = sorted((null, alternative))
+    if alternative < null:  # count the failures instead: one tail serves both directions
+        low, high = 1 - null, 1 - alternative
+    most = 64
+    while low < high and most <= 2**20:
+        trials = np.arange(1, most + 1)
+        critical = stats.binom.isf(alpha, trials, low)
+        reached = stats.binom.sf(critical, trials, high) >= power
+        if reached[most // 2 :].all():
+            missed = np.flatnonzero(~reached)
+            return int(trials[missed[-1]]) + 1 if len(missed) else 1
+        most *= 2
+    raise ValueError(
+        f"expected a fault that can be told from health, got rates {null:g} and {alternative:g}"
+    )

@@ -18,7 +18,7 @@ from _pytest._code.code import (
     ReprTraceback,
 )
 
-from .checks import ALPHA, all_checks, run_checks, select_checks
+from .checks import ALPHA, run_checks, select_checks, suite_checks
 from .diagnosis import diagnose, with_expected_failures
 from .evidence import Evidence
 from .findings import Diagnosis, Finding, Verdict
@@ -266,7 +266,7 @@ class CheckFile(pytest.Module):
 
     def _getobj(self) -> types.ModuleType:
         module = types.ModuleType("bertcheck")
-        for check in all_checks():
+        for check in suite_checks():
             stage = module.__dict__.get(check.stage)
             if stage is None:
                 stage = type(check.stage, (), {"__test__": True})
@@ -415,7 +415,7 @@ class Gate:
 
     def pytest_report_header(self) -> str:
         shown = ", ".join(_relative(host, self.config.rootpath) for host in self.hosts)
-        return f"bertcheck: {len(all_checks())} checks of {shown}"
+        return f"bertcheck: {len(suite_checks())} checks of {shown}"
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         for parameters, diagnosis in sorted(self.diagnoses.items()):

@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from pytest_bertcheck import Evidence
-from pytest_bertcheck.checks import ALPHA, all_checks
+from pytest_bertcheck.checks import ALPHA, find_check
 from pytest_bertcheck.findings import Verdict
 
 NAMES = ("business", "culture", "politics", "science", "sport")
@@ -25,7 +25,7 @@ ZOO = Path(os.environ.get("BERTCHECK_ZOO", Path(__file__).parents[2] / "shared" 
 
 def run_check(name, evidence, *, alpha=ALPHA, **options):
     """Run one check and hold its finding to what holds for all of them."""
-    check = next(item for item in all_checks() if item.name == name)
+    check = find_check(name)
     finding = check(evidence, alpha=alpha, **options)
     assert (name, check.stage) == (finding.check, finding.stage)
     assert [finding.summary] == finding.summary.splitlines()
@@ -203,16 +203,21 @@ def every_field(generator, n, num_labels):
         "input_ids": generator.integers(0, 30_000, (n, 6)).astype(np.uint16),
         "attention_mask": generator.integers(0, 2, (n, 6)),
         "max_length": int(generator.integers(1, 513)),
+        "embedding_rows": int(generator.integers(1, 40_000)),
+        "tokenizer_size": int(generator.integers(1, 40_000)),
+        "pad_token_id": int(generator.integers(0, 3)),
         **series,
         "train_steps": int(generator.integers(0, 99)),
         "batch_size": int(generator.integers(1, 99)),
         "repeated_logits": floats(r, num_labels),
         "reloaded_logits": floats(r, num_labels),
         "rebatched_logits": floats(r, num_labels),
+        "padded_logits": floats(r, num_labels),
         "tail_logits": floats(r, num_labels),
         "reference_y_pred": ids(n),
         "kept_reference_y_pred": ids(n),
         "train_reference_y_pred": ids(m),
+        "train_reference_probabilities": generator.dirichlet(np.ones(num_labels), m),
         "encoder_update": float(generator.random()),
         "head_update": float(generator.random()),
         "overfit_loss": floats(t),

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
 from typing import Any
 
 from .. import statistics
@@ -19,7 +19,17 @@ from ..evidence import Evidence
 from ..findings import CAUSES, STAGES, Finding, Verdict
 from ..messages import probability
 
-__all__ = ["ALPHA", "Check", "all_checks", "check", "run_checks", "select_checks"]
+__all__ = [
+    "ALPHA",
+    "Check",
+    "all_checks",
+    "check",
+    "find_check",
+    "required_examples",
+    "run_checks",
+    "select_checks",
+    "suite_checks",
+]
 
 ALPHA = 0.001
 """Probability at most with which one check fails a healthy pipeline, by default."""
@@ -43,6 +53,12 @@ class Check:
         Codes of the causes that it can name.
     limits
         Option of the check -> the numbers that it must lie between.
+    suite
+        Whether ``pytest --bertcheck`` runs it; a question with an answer of the team's own, such
+        as how good is good enough, only an assertion can ask.
+    examples
+        How many examples it takes to fail a fault, ``(*, alpha, power, ...) -> int``; ``None`` for
+        a check of facts, which one example can show.
     """
 
     name: str
@@ -51,6 +67,8 @@ class Check:
     needs: tuple[str | tuple[str, ...], ...]
     causes: tuple[str, ...]
     limits: Mapping[str, tuple[float, float]]
+    suite: bool
+    examples: Callable[..., int] | None
 
     @property
     def description(self) -> str:
@@ -67,12 +85,8 @@ class Check:
 
     def __call__(self, evidence: Evidence, *, alpha: float = ALPHA, **options: Any) -> Finding:
         """Run the check on ``evidence``; ``options`` are the check's own limits."""
-        for name, value in {"alpha": alpha, **options}.items():
-            low, high = {"alpha": (0, 1), **self.limits}.get(name, (-inf, inf))
-            if not isinstance(value, (int, float)) or not low < value < high:
-                raise ValueError(
-                    f"{name}: expected a number between {low:g} and {high:g}, got {value!r:.60}"
-                )
+        for name, limits in {"alpha": (0, 1), **self.limits}.items():
+            _reject_outside(name, {"alpha": alpha, **options}.get(name, _WITHIN), *limits)
         missing = self.missing(evidence)
         if missing:
             finding = Finding(Verdict.SKIPPED, f"skipped: needs {', '.join(missing)}")
@@ -82,12 +96,27 @@ class Check:
         return dataclasses.replace(finding, check=self.name, stage=self.stage)
 
 
+_WITHIN = object()
+"""Stands for the default of an option, which lies within its limits."""
+
+
+def _reject_outside(name: str, value: Any, low: float, high: float) -> None:
+    if value is _WITHIN:
+        return
+    if not isinstance(value, (int, float)) or not low < value < high:
+        raise ValueError(
+            f"{name}: expected a number between {low:g} and {high:g}, got {value!r:.60}"
+        )
+
+
 def check(
     *,
     stage: str,
     needs: Sequence[str | tuple[str, ...]],
     causes: Sequence[str],
     limits: Mapping[str, tuple[float, float]] | None = None,
+    suite: bool = True,
+    examples: Callable[..., int] | None = None,
 ) -> Callable[[Callable[..., Finding]], Check]:
     """Register a function ``(evidence, *, alpha, ...) -> Finding`` as a built-in check."""
     if stage not in STAGES or not set(causes) <= set(CAUSES):
@@ -95,7 +124,14 @@ def check(
 
     def register(function: Callable[..., Finding]) -> Check:
         registered = Check(
-            function.__name__, stage, function, tuple(needs), tuple(causes), limits or {}
+            name=function.__name__,
+            stage=stage,
+            function=function,
+            needs=tuple(needs),
+            causes=tuple(causes),
+            limits=limits or {},
+            suite=suite,
+            examples=examples,
         )
         known = _REGISTRY.get(registered.name)
         # The same function again is a module that was reloaded.
@@ -111,10 +147,79 @@ def check(
 
 
 def all_checks() -> tuple[Check, ...]:
-    """Return every built-in check, in the order of the stages."""
+    """Return every check, in the order of the stages."""
     for module in pkgutil.iter_modules(__path__, f"{__name__}."):
         importlib.import_module(module.name)
     return tuple(sorted(_REGISTRY.values(), key=lambda item: STAGES.index(item.stage)))
+
+
+def suite_checks() -> tuple[Check, ...]:
+    """Return the checks that ``pytest --bertcheck`` runs, in the order of the stages."""
+    return tuple(item for item in all_checks() if item.suite)
+
+
+def find_check(name: str) -> Check:
+    """Return the check of this name, ``not_collapsed`` or ``outputs::not_collapsed``.
+
+    Raises
+    ------
+    ValueError
+        If no check has that name.
+    """
+    known = all_checks()
+    for item in known:
+        if name in (item.name, f"{item.stage}::{item.name}"):
+            return item
+    raise ValueError(
+        f"checks: unknown check {name!r}; expected one of {[item.name for item in known]}"
+    )
+
+
+def required_examples(check: str, *, power: float = 0.9, alpha: float = ALPHA, **case: Any) -> int:
+    """Return how many examples a check needs to fail a given fault with a given power.
+
+    Parameters
+    ----------
+    check
+        Name of the check.
+    power
+        Probability with which it is to fail the fault.
+    alpha
+        Probability at most with which it may fail a healthy pipeline.
+    **case
+        The fault and the data, as far as they matter to the check: see "Examples needed" of the
+        check in the docs.
+
+    Raises
+    ------
+    ValueError
+        If there is no such check, it states facts (one example can show a fact), a number is out
+        of its bounds, or no number of examples would do.
+    TypeError
+        If the check knows no such ``case``.
+
+    Examples
+    --------
+    >>> required_examples("not_collapsed")
+    135
+    >>> required_examples("not_collapsed", true_share=0.5)
+    62
+    """
+    item = find_check(check)
+    if item.examples is None:
+        raise ValueError(
+            f"required_examples: expected a check that tests a hypothesis, got {item.name!r}, "
+            "which states facts: one example can show it"
+        )
+    for name, value in (("power", power), ("alpha", alpha)):
+        _reject_outside(name, value, 0, 1)
+    known = list(inspect.signature(item.examples).parameters)[2:]  # after alpha and power
+    for name in case:
+        if name not in known:
+            raise TypeError(
+                f"required_examples: {item.name}: unknown {name!r}; expected one of {known}"
+            )
+    return item.examples(alpha=alpha, power=power, **case)
 
 
 def select_checks(names: Iterable[str] | None) -> tuple[Check, ...]:
@@ -127,21 +232,12 @@ def select_checks(names: Iterable[str] | None) -> tuple[Check, ...]:
     ValueError
         If a name is not that of a check.
     """
-    known = all_checks()
     if names is None:
-        return known
+        return suite_checks()
     if isinstance(names, str) or not isinstance(names, Iterable):
         raise TypeError(f"checks: expected names of checks, got {names!r:.60}")
-    wanted = list(names)
-    by_name = {item.name: item for item in known}
-    by_name |= {f"{item.stage}::{item.name}": item for item in known}
-    for name in wanted:
-        if name not in by_name:
-            raise ValueError(
-                f"checks: unknown check {name!r}; expected one of {[item.name for item in known]}"
-            )
-    chosen = {by_name[name].name for name in wanted}
-    return tuple(item for item in known if item.name in chosen)
+    chosen = {find_check(name).name for name in names}
+    return tuple(item for item in all_checks() if item.name in chosen)
 
 
 def run_checks(

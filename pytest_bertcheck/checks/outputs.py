@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -224,11 +225,31 @@ def demonstrably_good(evidence: Evidence, alpha: float) -> bool:
     return low > (1 + majority) / 2
 
 
+def _examples_of_collapse(
+    *,
+    alpha: float,
+    power: float,
+    true_share: float | None = None,
+    answered_share: float = 1.0,
+    max_share: float = 0.95,
+    max_share_of_others: float = 0.8,
+) -> int:
+    """Count for a model that answers ``answered_share`` of the examples with one label.
+
+    ``true_share`` is that label's share of ``y_true``; without it ``y_true`` is not at hand.
+    """
+    if true_share is None:
+        return statistics.trials_for_power(max_share, answered_share, alpha, power)
+    others = statistics.trials_for_power(max_share_of_others, answered_share, alpha, power)
+    return ceil(others / (1 - true_share))
+
+
 @check(
     stage="outputs",
     needs=[("y_pred", "logits")],
     causes=COLLAPSE_CAUSES,
     limits={"max_share": (0, 1), "max_share_of_others": (0, 1)},
+    examples=_examples_of_collapse,
 )
 def not_collapsed(
     evidence: Evidence,
