@@ -141,7 +141,7 @@ def classes_balanced(
             summary = f"{description}: too few rows to tell if beyond {max_imbalance_ratio:g}:1"
         return Finding(Verdict.PASSED, summary, statistics=stats, signs=signs)
     consequence = ""
-    if evidence.confusion is not None and largest < len(evidence.confusion):
+    if evidence.confusion is not None and largest < evidence.confusion.num_labels:
         collapse = collapse_test(evidence.confusion, largest, alpha)
         stats["collapse_p_value"] = p_value = collapse.p_value
         signs["imbalance-collapse"] = collapse.collapsed
@@ -211,7 +211,7 @@ def labels_informative(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     labels, ids = np.unique(np.concatenate([y_train, answers]), return_inverse=True)
     confusion = statistics.confusion_matrix(ids[: len(y_train)], ids[len(y_train) :], len(labels))
     p_value = statistics.match_above_chance(confusion)
-    total, hits = int(confusion.sum()), int(np.trace(confusion))
+    total, hits = confusion.total, confusion.right
     right = f"TF-IDF gets {hits}/{total} training rows right ({share(hits, total)})"
     tells = p_value <= 0.01
     return Finding(
