@@ -386,3 +386,149 @@ def _mapping(plain: Array, y_pred: Array, width: int) -> dict[int, int] | None:
     if not distinct or len(first) < 2 or tested * np.log(max(width, 2)) < np.log(1e6):
         return None
     return first if any(a != b for a, b in first.items()) else None
+
+
+def _examples_of_misaligned_rows(
+    *, alpha: float, power: float, num_labels: int = 2, accuracy: float = 0.9, shift: int = 1
+) -> int:
+    """Count for rows shifted by that much, and labels that are equally frequent."""
+    only_shifted = accuracy * (1 - 1 / num_labels)
+    only_given = (1 - accuracy) / num_labels
+    trials = statistics.trials_for_power(
+        0.5, only_shifted / (only_shifted + only_given), alpha / _shift_price(shift), power
+    )
+    return ceil(trials / (only_shifted + only_given)) + shift
+
+
+@check(
+    stage="decoding",
+    needs=["y_true", ("y_pred", "logits")],
+    causes=["labels-misaligned"],
+    examples=_examples_of_misaligned_rows,
+)
+def predictions_aligned(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
+    """Is each prediction that of its own row, or of another one?
+
+    Looked at only where the answers are at chance: answers that agree with the labels (Fisher's
+    exact test for each label, Bonferroni over labels, at 0.01) are those of their rows.
+    Known ways to lose the order are tried: rows shifted, reversed, gathered from several workers or
+    dealt out to them, and one batch repeated. Null hypothesis for each: of the rows on which
+    exactly one of the two is right, the given order is right on at least half (exact McNemar).
+    A shift by s costs 4 s (s + 1) times its p-value, the other orders share the other half of
+    ``alpha`` evenly, so that all together fail a healthy pipeline with probability at most
+    ``alpha``; labels may come in any order, sorted too. With ``rebatched_logits``, the order of the
+    batch is compared in the same way with that of the rows predicted one at a time, whatever
+    happened to them.
+
+    Rows in a random order cannot be told from a model that knows nothing by arrays alone: then the
+    finding is inconclusive if the outputs are sure of their answers.
+
+    Source: McNemar (1947), Psychometrika 12; keras#6499, DeBERTa#147 for what happens to rows.
+    """
+    confusion = evidence.confusion
+    if confusion is None:
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            "answers cannot be read as one label id for each example: see decoding_consistent",
+            needs=("y_pred",),
+        )
+    total, hits = confusion.total, confusion.right
+    right = f"{hits}/{total} right ({share(hits, total)})"
+    stats: dict[str, Any] = {"accuracy": hits / total, "examples": total}
+    if statistics.match_above_chance(confusion) <= 0.01:
+        return Finding(
+            Verdict.PASSED, f"predictions belong to their rows: {right}", statistics=stats
+        )
+    if np.count_nonzero(confusion.support) < 2 or np.count_nonzero(confusion.predicted) < 2:
+        return Finding(
+            Verdict.PASSED,
+            f"one label only on one side, no order to lose: {right}",
+            statistics=stats,
+        )
+    y_true, answers = evidence.y_true, evidence.answers
+    tried = [
+        (min(1.0, price * _worse_than(y_true, answers, rows, source)), description, rows, source)
+        for description, price, rows, source in _lost_orders(evidence)
+    ]
+    p_value, description, rows, source = min(tried, key=lambda item: item[0])
+    stats["tried"] = len(tried)
+    if p_value <= alpha:
+        moved = int((answers[source] == y_true[rows]).sum())
+        return Finding(
+            Verdict.FAILED,
+            f"rows misaligned: {right}, with {description} {share(moved, len(rows))}, "
+            f"{probability(p_value)}",
+            statistics={**stats, "accuracy_realigned": moved / len(rows), "order": description},
+            p_value=p_value,
+            causes=("labels-misaligned",),
+            certain=True,
+            fix="predict with shuffle=False and keep y_true beside the texts\n"
+            f"# seen: right with {description}",
+            signs={"order-recovered": True},
+        )
+    sure = evidence.outputs is not None and evidence.outputs.confidence > 0.5
+    settled = evidence.rebatched_logits is not None
+    if sure and not settled and total >= _examples_of_misaligned_rows(alpha=alpha, power=0.9):
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"outputs are sure, answers at chance: {right}; rows in a random order?",
+            statistics={**stats, "confidence": evidence.outputs.confidence},
+            p_value=p_value,
+            needs=("rebatched_logits",),
+            signs={"order-recovered": False, "sure-at-chance": True},
+        )
+    return Finding(
+        Verdict.PASSED,
+        f"no order of the rows explains the answers better: {right}",
+        statistics=stats,
+        p_value=p_value,
+        signs={"order-recovered": False},
+    )
+
+
+MOST_SHIFTED = 2**16
+"""Rows on which orders are compared: more would not make a swap of rows any clearer."""
+
+WORKERS = (2, 3, 4, 5, 6, 7, 8, 16)
+"""Numbers of workers whose shares of the rows may have been put together in another order."""
+
+
+def _shift_price(shift: int) -> float:
+    """Return what a p-value of a shift is multiplied by: the inverses sum to one half."""
+    return 4 * abs(shift) * (abs(shift) + 1)
+
+
+def _worse_than(y_true: Array, answers: Array, rows: Array, source: Array) -> float:
+    """Return the p-value of 'these rows are no better answered by the answers of those rows'."""
+    given, moved = answers[rows] == y_true[rows], answers[source] == y_true[rows]
+    return statistics.paired_worse(int((moved & ~given).sum()), int((given & ~moved).sum()))
+
+
+def _lost_orders(evidence: Evidence) -> Iterator[tuple[str, float, Array, Array]]:
+    """Yield what may have happened to the rows: its name, its price, rows, and where they went."""
+    total = min(len(evidence.y_true), MOST_SHIFTED)
+    rows = np.arange(total)
+    for shift in _likely_shifts(evidence.y_true[:total], evidence.answers[:total]):
+        kept = rows[max(0, -shift) : total - max(0, shift)]
+        moved = f"{count(abs(shift), 'row')} {'later' if shift > 0 else 'earlier'}"
+        yield f"the answer {moved}", _shift_price(shift), kept, kept + shift
+    others = [("the order reversed", rows[::-1])]
+    for workers in WORKERS:
+        dealt = np.concatenate([rows[first::workers] for first in range(workers)])
+        others.append((f"the shares of {workers} workers interleaved", np.argsort(dealt)))
+        others.append((f"the shares of {workers} workers put end to end", dealt))
+    for description, source in others:
+        yield description, 2 * len(others), rows, source
+
+
+def _likely_shifts(y_true: Array, answers: Array) -> list[int]:
+    """Return the shifts by which most answers become right; others need not be tried."""
+    total = len(y_true)
+    labels = np.unique(answers)
+    right = np.zeros(2 * total - 1)
+    for label in labels[:64]:
+        right += correlate(
+            (answers == label).astype(float), (y_true == label).astype(float), method="fft"
+        )
+    best = np.argsort(-right, kind="stable")[:8] - (total - 1)
+    return [int(shift) for shift in best if shift and abs(shift) < total - 1]
