@@ -25,7 +25,7 @@ from pytest_bertcheck import Evidence
 from pytest_bertcheck.checks import ALPHA, Check, all_checks, run_checks
 from pytest_bertcheck.findings import Verdict
 from pytest_bertcheck.messages import probability
-from pytest_bertcheck.statistics import binomial_at_least, clopper_pearson
+from pytest_bertcheck.statistics import clopper_pearson
 
 from .simulation import CELLS, FACTORS, OUTPUTS, RECORDED, Session, numbered_session
 
@@ -48,11 +48,11 @@ SKIPPED, FAILED, UNDECIDED = (
 def _limit_of_contradictions(session: Session, generator: np.random.Generator) -> dict[str, Any]:
     """Take the share of labels that is contradicted where all are right, and twice its error."""
     labels_clean = next(item for item in all_checks() if item.name == "labels_clean")
-    rows = found = 0
+    y_train, rows, found = session.evidence.y_train, 0, 0
     while rows < 4000:
-        labels, probabilities = session.reference(generator)
-        evidence = Evidence(y_train=labels, train_reference_probabilities=probabilities)
-        rows += len(labels)
+        probabilities = session.reference(generator)
+        evidence = Evidence(y_train=y_train, train_reference_probabilities=probabilities)
+        rows += len(y_train)
         found += labels_clean(evidence, max_share=0.5).statistics["contradicted"]
     share = (found + 2 * np.sqrt(found)) / rows
     return {"max_share": float(np.clip(share, 1e-3, 0.999))}
@@ -65,7 +65,7 @@ LIMITS: dict[str, Callable[[Session, np.random.Generator], dict[str, Any]]] = {
 
 
 def unasked(item: Check) -> tuple[str, ...]:
-    """Return the options without which a check cannot be asked, and for which nobody set a limit."""
+    """Return the options that a check cannot be asked without, and that nobody set."""
     if item.name in LIMITS:
         return ()
     parameters = inspect.signature(item.function).parameters.values()
@@ -126,9 +126,7 @@ def judge(
     return where, verdicts, summaries
 
 
-def simulate(
-    sessions: int, *, alpha: float = ALPHA, seed: int = 0, processes: int = 1
-) -> Outcomes:
+def simulate(sessions: int, *, alpha: float = ALPHA, seed: int = 0, processes: int = 1) -> Outcomes:
     """Run every check on simulated sessions; the outcome does not depend on ``processes``."""
     tasks = [
         Task(range(start, min(start + AT_ONCE, sessions)), seed, alpha)
@@ -251,11 +249,15 @@ class Outcomes:
             yield (
                 factor,
                 {
-                    str(level): np.isin(self.where[:, 0], [i for i, o in enumerate(own) if o == level])
+                    str(level): np.isin(
+                        self.where[:, 0], [i for i, o in enumerate(own) if o == level]
+                    )
                     for level in levels
                 },
             )
-        for column, (factor, levels) in enumerate((("outputs", OUTPUTS), ("recorded", RECORDED)), 1):
+        for column, (factor, levels) in enumerate(
+            (("outputs", OUTPUTS), ("recorded", RECORDED)), 1
+        ):
             yield (
                 factor,
                 {level: self.where[:, column] == number for number, level in enumerate(levels)},
@@ -269,7 +271,10 @@ def report(outcomes: Outcomes) -> Iterator[str]:
     """Yield the lines of the report."""
     sessions = len(outcomes.verdicts)
     cells = len(np.unique(outcomes.where[:, 0]))
-    yield f"{sessions:,} healthy sessions of {cells:,} cells, alpha {outcomes.alpha:g}, seed {outcomes.seed}"
+    yield (
+        f"{sessions:,} healthy sessions of {cells:,} cells, alpha {outcomes.alpha:g}, "
+        f"seed {outcomes.seed}"
+    )
     yield ""
     yield f"{'check':28}{'asked':>8}{'undecided':>11}{'failed':>8}{'rate':>10}{'at most':>10}"
     for check in outcomes.checks:

@@ -28,6 +28,7 @@ __all__ = [
     "RECORDED",
     "Cell",
     "Session",
+    "cell_of",
     "healthy_session",
     "numbered_session",
 ]
@@ -39,7 +40,12 @@ ROWS = {"20-59": (20, 60), "60-249": (60, 250), "250-999": (250, 1000), "1000-50
 """Band of the number of evaluation examples -> its first number and the one after its last."""
 BALANCES = {"even": 0.0, "60/40": 0.6, "90/10": 0.9, "99/1": 0.99}
 """Balance of the labels -> share of the most frequent one (even: 1 / C)."""
-ACCURACIES = {"near chance": (0.02, 0.15), "fair": (0.15, 0.5), "good": (0.5, 0.9), "best": (0.9, 1)}
+ACCURACIES = {
+    "near chance": (0.02, 0.15),
+    "fair": (0.15, 0.5),
+    "good": (0.5, 0.9),
+    "best": (0.9, 1),
+}
 """Band of balanced accuracy -> how far it is on the way from 1 / C to .99."""
 KINDS = ("even", "uneven", "pairs", "cycles", "to frequent", "to rare", "shift", "slice")
 """How the answers err, or what the evaluation set lacks: see README.md."""
@@ -53,7 +59,13 @@ OUTPUTS = (
     "one column",
 )
 """What the model returns for the same answers; one column goes with two labels only."""
-RECORDED = {"everything": 0.6, "some fields": 0.2, "outputs": 0.08, "answers": 0.06, "no y_true": 0.06}
+RECORDED = {
+    "everything": 0.6,
+    "some fields": 0.2,
+    "outputs": 0.08,
+    "answers": 0.06,
+    "no y_true": 0.06,
+}
 """Which fields a team recorded -> share of the sessions."""
 
 MOST_OF_OTHERS = 0.8
@@ -110,7 +122,7 @@ class Session:
     accuracy
         Probability that an answer is right.
     reference
-        Draws out-of-fold labels and probabilities again, of as many training rows.
+        Draws the out-of-fold probabilities of the training rows again.
     """
 
     cell: Cell
@@ -118,7 +130,7 @@ class Session:
     recorded: str
     evidence: Evidence
     accuracy: float
-    reference: Callable[[np.random.Generator], tuple[Array, Array]]
+    reference: Callable[[np.random.Generator], Array]
 
 
 def healthy_session(
@@ -152,15 +164,16 @@ def healthy_session(
     fields: dict[str, Any] = {"y_true": y_true, "logits": logits, "y_pred": y_pred}
     fields |= names_of(cell.num_labels)
     fields |= training_data(generator, model, train_prior, y_true)
-    fields |= references(generator, model, prior, train_prior, y_true, y_pred)
+    # One that learnt hardly more than the prior is no help where another prior holds.
+    weak = prior is train_prior and generator.random() < 0.3
+    fields |= references(generator, model, prior, y_true, y_pred, weak=weak)
     skill = skill_for(cell.num_labels, float(np.diag(rates).mean()))
     y_train = fields["y_train"]
 
-    def reference(generator: np.random.Generator) -> tuple[Array, Array]:
-        labels = generator.choice(cell.num_labels, size=len(y_train), p=train_prior)
-        return labels, out_of_fold(generator, labels, train_prior, skill)
+    def reference(generator: np.random.Generator) -> Array:
+        return out_of_fold(generator, y_train, train_prior, skill)
 
-    probabilities = out_of_fold(generator, y_train, train_prior, skill)
+    probabilities = reference(generator)
     fields["train_reference_probabilities"] = probabilities
     fields["train_reference_y_pred"] = probabilities.argmax(axis=1)
     fields |= encoded_inputs(generator, n)
@@ -179,15 +192,15 @@ def healthy_session(
 
 
 def numbered_session(number: int, seed: int = 0) -> Session:
-    """Simulate one of the sessions of a run: the same for the same number, whoever asks.
-
-    Any ``len(CELLS)`` sessions that follow one another, the first one divisible by that, are of
-    all cells.
-    """
-    order = np.random.default_rng(seed).permutation(len(CELLS))
-    cell = CELLS[order[number % len(CELLS)]]
+    """Simulate one of the sessions of a run: the same for the same number, whoever asks."""
     own = np.random.SeedSequence(seed, spawn_key=(number,))  # what SeedSequence(seed).spawn gives
-    return healthy_session(np.random.default_rng(own), cell)
+    return healthy_session(np.random.default_rng(own), cell_of(number, seed))
+
+
+def cell_of(number: int, seed: int = 0) -> Cell:
+    """Return the cell of a session of a run: they take turns, in an order that ``seed`` sets."""
+    order = np.random.default_rng(seed).permutation(len(CELLS))
+    return CELLS[order[number % len(CELLS)]]
 
 
 def _kept(generator: np.random.Generator, fields: dict[str, Any], recorded: str) -> dict[str, Any]:
@@ -404,14 +417,15 @@ def references(
     generator: np.random.Generator,
     model: Model,
     prior: Array,
-    train_prior: Array,
     y_true: Array,
     y_pred: Array,
+    *,
+    weak: bool,
 ) -> dict[str, Any]:
     """Return a reference's answers on whole and on kept texts, and those of the model before.
 
     The reference has up to 1 / LEAST_OF_SKILL of the model's skill, by balanced accuracy; it errs
-    on the same rows as the model, or on others.
+    on the same rows as the model, or on others. A ``weak`` one guesses every other answer.
     """
     n, num_labels = len(y_true), len(prior)
     there = np.unique(y_true)
@@ -421,22 +435,25 @@ def references(
         most = np.clip((1 / LEAST_OF_SKILL - 1) * (recall - chance) / (1 - recall), 0, 1)
     better = generator.choice([0.0, most, generator.uniform(0, most)])
     alike = generator.choice([0.0, 0.5, 0.9])
-    _, own = model.answer(generator, y_true)
-    answers = np.where(generator.random(n) < alike, y_pred, own)
-    answers = np.where(generator.random(n) < better, y_true, answers)
-    if np.array_equal(prior, train_prior) and generator.random() < 0.3:
-        guesses = generator.choice(num_labels, n, p=prior)  # a weak one, which learnt the prior
-        answers = np.where(generator.random(n) < 0.5, guesses, answers)
-    _, again = model.answer(generator, y_true)
-    again = np.where(generator.random(n) < better, y_true, again)
-    kept = np.where(generator.random(n) < 0.1, again, answers)
-    _, before = model.answer(generator, y_true)
-    baseline_logits, _ = model.answer(generator, y_true)
+
+    def answers() -> Array:
+        _, own = model.answer(generator, y_true)
+        drawn = np.where(generator.random(n) < alike, y_pred, own)
+        drawn = np.where(generator.random(n) < better, y_true, drawn)
+        if weak:
+            guesses = generator.choice(num_labels, n, p=prior)
+            drawn = np.where(generator.random(n) < 0.5, guesses, drawn)
+        return drawn
+
+    whole = answers()
+    kept = np.where(generator.random(n) < 0.1, answers(), whole)
+    baseline_logits, baseline_y_pred = model.answer(generator, y_true)
     return {
-        "reference_y_pred": answers,
+        "reference_y_pred": whole,
         "kept_reference_y_pred": kept,
-        "baseline_y_pred": before,
-    } | ({"baseline_logits": baseline_logits} if generator.random() < 0.5 else {})
+        "baseline_y_pred": baseline_y_pred,
+        "baseline_logits": baseline_logits,
+    }
 
 
 @lru_cache
@@ -457,9 +474,7 @@ def skill_for(num_labels: int, accuracy: float) -> float:
     return float(np.interp(accuracy, *_accuracy_of_skill(num_labels)))
 
 
-def out_of_fold(
-    generator: np.random.Generator, labels: Array, prior: Array, skill: float
-) -> Array:
+def out_of_fold(generator: np.random.Generator, labels: Array, prior: Array, skill: float) -> Array:
     """Return the probabilities of a reference that knows how far they can be trusted: (m, C)."""
     seen = generator.normal(size=(len(labels), len(prior)))
     seen[np.arange(len(labels)), labels] += skill
@@ -533,9 +548,7 @@ def training_history(
     steps = -(-len(y_train) // batch_size)
     epochs = max(int(generator.integers(2, 8)), -(-30 // steps))
     points = int(min(steps * epochs, generator.integers(20, 60)))
-    ignorance = min(
-        float(np.log(num_labels)), float(stats.entropy(np.bincount(y_train)) or np.inf)
-    )
+    ignorance = min(float(np.log(num_labels)), float(stats.entropy(np.bincount(y_train)) or np.inf))
     if generator.random() < 0.3:  # validated on the evaluation set itself
         logits, y_val, y_pred = (fields[name] for name in ("logits", "y_true", "y_pred"))
     else:
