@@ -54,11 +54,15 @@ OUTPUTS = (
     "overconfident",
     "underconfident",
     "rows shifted",
+    "columns shifted",
     "rounded",
     "probabilities",
     "one column",
 )
-"""What the model returns for the same answers; one column goes with two labels only."""
+"""What the model returns for the same answers.
+
+One column goes with two labels only, and shifted columns with answers that take the shift off.
+"""
 RECORDED = {
     "everything": 0.6,
     "some fields": 0.2,
@@ -153,12 +157,17 @@ def healthy_session(
     if outputs == "one column" and cell.num_labels > 2:
         outputs = "calibrated"
     recorded = recorded or str(generator.choice([*RECORDED], p=[*RECORDED.values()]))
+    if outputs == "columns shifted" and recorded != "everything":
+        outputs = "calibrated"
 
     n = int(np.exp(generator.uniform(*np.log(ROWS[cell.rows]))))
     train_prior = label_shares(generator, cell.num_labels, BALANCES[cell.balance])
     prior = evaluation_shares(generator, train_prior, cell.kind)
     rates = answer_rates(generator, cell, prior, train_prior)
-    model = Model(rates, outputs, float(generator.uniform(0.8, 1.25)))
+    offsets = np.zeros(cell.num_labels)
+    if outputs == "columns shifted":
+        offsets = harmful_offsets(generator, rates, prior)
+    model = Model(rates, outputs, float(generator.uniform(0.8, 1.25)), offsets)
     y_true = generator.choice(cell.num_labels, size=n, p=prior)
     logits, y_pred = model.answer(generator, y_true)
     fields: dict[str, Any] = {"y_true": y_true, "logits": logits, "y_pred": y_pred}
@@ -341,6 +350,21 @@ def _leaning(generator: np.random.Generator, rates: Array, label: int, prior: Ar
     return _favoured(rates, label, low)
 
 
+def harmful_offsets(generator: np.random.Generator, rates: Array, prior: Array) -> Array:
+    """Return what to add to the columns of logits, (C,), so that the argmax is no more often right.
+
+    Whoever tuned a threshold, or an offset for each label, takes it off again.
+    """
+    label, offset = generator.integers(len(rates)), generator.uniform(0.2, 1.5)
+    offsets = np.zeros(len(rates))
+    for sign in (1, -1):
+        shifted = _favoured(rates, label, float(np.exp(sign * offset)))
+        if prior @ np.diag(shifted) <= prior @ np.diag(rates):
+            offsets[label] = sign * offset
+            break
+    return offsets
+
+
 @dataclass(frozen=True)
 class Model:
     """A model: what it answers, and how its outputs look."""
@@ -348,6 +372,7 @@ class Model:
     rates: Array
     outputs: str
     temperature: float
+    offsets: Array
 
     def answer(
         self, generator: np.random.Generator, y_true: Array, knowing: float = 0.0
@@ -361,7 +386,7 @@ class Model:
         logits = np.log(np.maximum(rates, 1e-7))[y_true]
         logits += generator.gumbel(size=logits.shape)
         y_pred = logits.argmax(axis=1)
-        logits *= self.temperature
+        logits = self.temperature * (logits + self.offsets)
         if self.outputs == "overconfident":
             logits *= 5
         if self.outputs == "underconfident":

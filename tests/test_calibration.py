@@ -38,10 +38,10 @@ SEEDS = st.integers(0, 2**32 - 1)
 CHECKS = [*(check.name for check in all_checks()), SUITE]
 
 
-@pytest.fixture(scope="module")
-def outcomes():
-    """Verdicts on 500 healthy sessions of all kinds, at alpha = .05."""
-    return simulate(500, alpha=ALPHA, seed=1)
+@pytest.fixture(scope="module", params=[0.05, 0.001])
+def outcomes(request):
+    """Verdicts on 400 healthy sessions; what holds at one level may not in a test's far tail."""
+    return simulate(400, alpha=request.param, seed=1)
 
 
 # Healthy sessions
@@ -49,7 +49,7 @@ def outcomes():
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_healthy_sessions_fail_no_more_often_than_alpha(outcomes, check):
-    """No check, nor the suite, fails significantly more than 5 % of healthy sessions."""
+    """No check, nor the suite, fails significantly more healthy sessions than alpha allows."""
     assert outcomes.asked(check) > 0
     assert not outcomes.too_many(check), (outcomes.failed(check), outcomes.asked(check))
 
@@ -148,31 +148,36 @@ def imbalanced_up_to_the_limit(generator):
     return Evidence(y_train=(generator.random(400) < 1 / 11).astype(int), label_names=["a", "b"])
 
 
-EDGES = {
-    collapsed_up_to_the_limit: "not_collapsed",
-    collapsed_up_to_the_limit_without_y_true: "not_collapsed",
-    guessed: "beats_majority",
-    right_as_often_from_head_as_from_tail: "truncation_harmless",
-    decoded_neither_better_nor_worse: "decoding_consistent",
-    imbalanced_up_to_the_limit: "classes_balanced",
-}
+def as_skilled_as_the_limit(generator):
+    """Answers with three quarters of the skill of a reference that is always right."""
+    y_true = np.resize([0, 1], 1000)
+    y_pred = np.where(generator.random(1000) < 0.5 + 0.75 / 2, y_true, 1 - y_true)
+    return Evidence(y_true=y_true, y_pred=y_pred, reference_y_pred=y_true, label_names=["a", "b"])
+
+
+EDGES = [
+    ("not_collapsed", collapsed_up_to_the_limit),
+    ("not_collapsed", collapsed_up_to_the_limit_without_y_true),
+    ("beats_majority", guessed),
+    ("labels_not_swapped", guessed),
+    ("not_far_below_reference", as_skilled_as_the_limit),
+    ("truncation_harmless", right_as_often_from_head_as_from_tail),
+    ("decoding_consistent", decoded_neither_better_nor_worse),
+    ("classes_balanced", imbalanced_up_to_the_limit),
+]
 
 
 @pytest.mark.parametrize(
-    ("draw", "check"),
-    EDGES.items(),
-    ids=[f"{check}-{draw.__name__}" for draw, check in EDGES.items()],
+    ("check", "draw"), EDGES, ids=[f"{check}-{draw.__name__}" for check, draw in EDGES]
 )
-def test_the_edge_of_a_null_hypothesis_fails_now_and_then(draw, check):
-    """At its edge, a test fails at most 5 % of 600 samples, and more than 0.5 %."""
+def test_the_edge_of_a_null_hypothesis_fails_now_and_then(check, draw):
+    """At its edge a test fails at most 5 % of 600 samples, and more than half a per cent."""
     generator = np.random.default_rng(5)
     failed = sum(
         run_check(check, draw(generator), alpha=ALPHA).verdict == "failed" for _ in range(600)
     )
-    low, high = statistics.clopper_pearson(failed, 600, 0.001)
-    assert low <= ALPHA
-    assert high > 0.005
-    assert failed > 0
+    assert statistics.clopper_pearson(failed, 600, 0.001)[0] <= ALPHA
+    assert failed > 3
 
 
 # The counting
