@@ -15,6 +15,7 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from benchmarks.simulation import OUTPUTS, healthy_session
 from pytest_bertcheck import Evidence
 from pytest_bertcheck.checks import ALPHA, find_check
 from pytest_bertcheck.findings import Verdict
@@ -130,29 +131,14 @@ def session(generator, *, num_labels, n, majority=None, skill=3.5, tilt=0.0):
 
 
 def healthy_sessions(generator, count):
-    """Yield evidence of healthy models of all sizes, balances and accuracies."""
+    """Yield evaluations by healthy models of all sizes, balances and accuracies."""
+    fields = ("y_true", "logits", "y_pred", "reference_y_pred")
+    several_columns = [kind for kind in OUTPUTS if kind != "one column"]
     for _ in range(count):
-        num_labels = int(generator.choice([2, 3, 5, 20]))
-        n = int(np.exp(generator.uniform(np.log(20), np.log(2000))))
-        majority = generator.choice([None, 0.6, 0.8, 0.9, 0.99])
-        skill = float(generator.uniform(2.5, 6))
-        tilt = float(generator.choice([0.0, 1.0]))
-        y_true, logits = session(
-            generator, num_labels=num_labels, n=n, majority=majority, skill=skill, tilt=tilt
-        )
-        _, reference = session(
-            generator, num_labels=num_labels, n=n, majority=majority, skill=skill
-        )
-        # The reference sees the same labels with noise of its own, hardly better or worse.
-        wrong = generator.random(n) < 0.1
-        right = (logits.argmax(axis=1) == y_true) | (generator.random(n) < 0.5)
-        reference_y_pred = np.where(right & ~wrong, y_true, reference.argmax(axis=1))
-        yield Evidence(
-            y_true=y_true,
-            logits=logits.astype(np.float32),
-            y_pred=logits.argmax(axis=1),
-            reference_y_pred=reference_y_pred,
-        )
+        evidence = healthy_session(
+            generator, outputs=generator.choice(several_columns), recorded="everything"
+        ).evidence
+        yield Evidence(**{name: getattr(evidence, name) for name in fields})
 
 
 # The zoo

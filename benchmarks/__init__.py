@@ -1,0 +1,1 @@
+"""What the plugin costs, and how often its checks are wrong: see README.md."""
