@@ -63,8 +63,8 @@ def assert_label_permutation_equivariant(
 
     A pipeline that takes ids from one order of the labels and names from another breaks this, and
     so does one in which a label is treated by its name. The pipeline is trained twice, and again
-    only if answers differ. A difference counts if it outlasts one more training row with the
-    first answer for each text in dispute: how a tie between two labels falls is no fault.
+    only if answers differ. A difference counts if it is still there when each text in dispute is a
+    training row too, with the answer that it had: how a tie between labels falls is no fault.
 
     Parameters
     ----------
@@ -93,9 +93,8 @@ def assert_label_permutation_equivariant(
     >>> from sklearn.naive_bayes import MultinomialNB
     >>> from sklearn.pipeline import make_pipeline
     >>> def fit_predict(texts, labels, eval_texts):
-    ...     return make_pipeline(CountVectorizer(), MultinomialNB()).fit(texts, labels).predict(
-    ...         eval_texts
-    ...     )
+    ...     model = make_pipeline(CountVectorizer(), MultinomialNB())
+    ...     return model.fit(texts, labels).predict(eval_texts)
     >>> texts, labels = ["hello friend", "win money"], ["ham", "spam"]
     >>> assert_label_permutation_equivariant(fit_predict, texts, labels)
     """
@@ -130,7 +129,13 @@ def assert_label_permutation_equivariant(
             "fit_predict: expected the same answers from two trainings on the same data, got "
             f"{differ} of {len(before)} others; fix its seed"
         )
-    rows = [eval_texts[n] for n in disputed], [before[n] for n in disputed]
+    # Rows that decide a tie, and a row of nothing for each label: where classes are weighted, the
+    # text must also be less typical of the others.
+    names = sorted(set(labels))
+    rows = (
+        [*(eval_texts[n] for n in disputed), *(" ".join(FILLER) for _ in names)],
+        [*(before[n] for n in disputed), *names],
+    )
     decided, decided_after = answers(*rows), renamed_answers(*rows)
     disputed = [n for n in disputed if renaming[decided[n]] != decided_after[n]]
     if len(disputed) <= (1 - min_agreement) * len(before) + 1e-9:
@@ -492,9 +497,8 @@ def assert_survives_imbalance(
     >>> from sklearn.naive_bayes import MultinomialNB
     >>> from sklearn.pipeline import make_pipeline
     >>> def fit_predict(texts, labels, eval_texts):
-    ...     return make_pipeline(CountVectorizer(), MultinomialNB()).fit(texts, labels).predict(
-    ...         eval_texts
-    ...     )
+    ...     model = make_pipeline(CountVectorizer(), MultinomialNB())
+    ...     return model.fit(texts, labels).predict(eval_texts)
     >>> assert_survives_imbalance(fit_predict, majority_share=0.8)
     """
     contract = "survives_imbalance"
