@@ -206,7 +206,7 @@ def contract_section(name: str) -> Iterator[str]:
     """Yield the section of one contract, paragraph by paragraph."""
     function = getattr(contracts, name)
     docstring = inspect.getdoc(function) or ""
-    yield f"### {name.removeprefix('assert_')}\n"
+    yield f"## {name.removeprefix('assert_')}\n"
     yield f"`{name}({signature(function)})`\n"
     yield markdown(docstring.split("\nParameters\n")[0])
     for names, description in grouped_parameters(function):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
+import subprocess
 import sys
 import warnings
 from collections import Counter
@@ -22,6 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import LabelEncoder
 from sklearn.tree import DecisionTreeClassifier
 
+import pytest_bertcheck
 from pytest_bertcheck import contracts, fresh_process
 from pytest_bertcheck.contracts import (
     assert_encoding_roundtrip,
@@ -100,7 +103,7 @@ def message_of(call):
     assert len(lines[0]) <= 100
     assert max(map(len, lines)) <= 110
     page, _, anchor = lines[-1].removeprefix("docs:  ").partition("#")
-    assert f"### {anchor}\n" in (ROOT / page).read_text(encoding="utf-8")
+    assert f"## {anchor}\n" in (ROOT / page).read_text(encoding="utf-8")
     for line in lines:
         if line.startswith("cause: "):
             codes = line.removeprefix("cause: ").partition(":")[0].split(" | ")
@@ -797,11 +800,16 @@ def test_a_module_that_a_fresh_process_cannot_import(monkeypatch: pytest.MonkeyP
         assert_encoding_roundtrip(module.encode, module.encode, ["a"])
 
 
+def test_contracts_are_public() -> None:
+    """Every contract is imported from the package itself."""
+    assert set() == set(contracts.__all__) - set(pytest_bertcheck.__all__)
+
+
 def test_every_contract_has_its_place_in_the_docs() -> None:
     """The page of the contracts has a heading for each, to which its message links."""
     page = (ROOT / contracts.PAGE).read_text(encoding="utf-8")
     names = [name.removeprefix("assert_") for name in contracts.__all__]
-    assert names == re.findall(r"^### (.*)$", page, re.MULTILINE)
+    assert names == re.findall(r"^## (.*)$", page, re.MULTILINE)
 
 
 def test_a_failure_points_at_the_users_test(pytester: pytest.Pytester) -> None:
@@ -823,3 +831,17 @@ def test_a_failure_points_at_the_users_test(pytester: pytest.Pytester) -> None:
         ["E *AssertionError: blind to collapse: accuracy_score 0.833 for always *"]
     )
     result.stdout.no_fnmatch_line("*contracts.py:*: AssertionError")
+
+
+def test_the_linear_example_finds_every_bug_and_nothing_else() -> None:
+    """All its tests pass on the pipeline as it is, and all fail on it as it was first written."""
+    demo = subprocess.run(
+        [sys.executable, "demo.py", "tests/test_linear.py", "tests/test_own_code.py"],
+        cwd=ROOT / "examples" / "property_tests",
+        env=os.environ | {"PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 0 == demo.returncode, demo.stdout + demo.stderr
+    assert 9 == demo.stdout.count(": passed\n") == demo.stdout.count(": failed\n")

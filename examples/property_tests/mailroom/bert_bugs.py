@@ -1,6 +1,6 @@
-"""The BERT pipeline as it was first written: a bug for each contract, each seen in real projects.
+"""The BERT pipeline as it was first written: a bug for each contract.
 
-The comments say where: repository and issue.
+Where a real project had it, its repository and issue are named.
 """
 
 from collections import Counter
@@ -31,22 +31,13 @@ class PaddingUnmasked(BertPipeline):
 
 
 class WeightsByRank(BertPipeline):
-    """The weights stand in the order of frequency, and are read by id (CodeBERT#64)."""
+    """The weights stand in the order of frequency, and are read by id."""
 
     def weights_of(self, ids: Sequence[int]) -> list[float]:
         """Weigh by the inverse of the counts."""
         ranked = Counter(ids).most_common()
         weights = [len(ids) / (len(ranked) * number) for _, number in ranked]
         return [weights[id_] for id_ in ids]
-
-
-# Ids by urgency, names in the order of strings: "10" < "2" (openml/automlbenchmark#212).
-PRIORITIES = sorted(["1", "2", "10"])
-
-
-def decode_priorities(ids: Sequence[int]) -> list[str]:
-    """Ids to priorities."""
-    return [PRIORITIES[id_] for id_ in ids]
 
 
 def weighted_f1(y_true: Any, y_pred: Any) -> float:

@@ -1,20 +1,20 @@
-"""The linear pipeline as it was first written: a bug for each contract, each seen in real projects.
+"""The linear pipeline as it was first written: a bug for each contract.
 
-The comments say where: repository and issue.
+Where a real project had it, its repository and issue are named.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import accuracy_score, roc_auc_score
 
+from mailroom.label_bugs import class_weights
 from mailroom.linear import LinearPipeline
 
 
 class NamesByFirstSight(LinearPipeline):
-    """The columns of scikit-learn are sorted, the names are not (huggingface/setfit#462)."""
+    """The columns of scikit-learn are sorted, the names are not (setfit#462)."""
 
     def names_by_column(self, labels: Sequence[str]) -> list[str]:
         """Take the labels as they come."""
@@ -37,25 +37,6 @@ class WeightsOfTheCommon(LinearPipeline):
         return class_weights(labels)
 
 
-def class_weights(labels: Sequence[Any]) -> dict[Any, float]:
-    """Give each label its share of the mails."""
-    return {label: number / len(labels) for label, number in Counter(labels).items()}
-
-
-# A set has another order in every process (google-deepmind/dmvr#6).
-DESKS = list({"billing", "complaints", "delivery", "returns", "technical"})
-
-
-def encode(labels: Sequence[str]) -> list[int]:
-    """Desks to ids."""
-    return [DESKS.index(label) for label in labels]
-
-
-def decode(ids: Sequence[int]) -> list[str]:
-    """Ids to desks."""
-    return [DESKS[id_] for id_ in ids]
-
-
 def accuracy(y_true: Any, y_pred: Any) -> float:
     """Count mails, of which most are alike."""
     return float(accuracy_score(y_true, y_pred))
@@ -66,9 +47,3 @@ def auc_either_way(y_true: Any, y_pred: Any) -> float:
     first = y_true[0]
     auc = roc_auc_score(y_true == first, y_pred == first)
     return float(max(auc, 1 - auc))
-
-
-def batches(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    """Leave out what does not fill a batch, as `drop_remainder=True` does."""
-    for start in range(0, len(rows) - size + 1, size):
-        yield rows[start : start + size]

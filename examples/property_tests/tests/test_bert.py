@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mailroom import labels
+from mailroom import label_bugs, labels
 from mailroom.metrics import worst_recall
 from mailroom.versions import version
 from strategies import Corpus, imbalanced_labels, labelled_texts, texts
@@ -38,7 +38,7 @@ def test_names_follow_the_training_labels(corpus: Corpus) -> None:
 @given(priorities=st.lists(st.sampled_from(labels.PRIORITIES), min_size=1))
 def test_priorities_have_one_id(priorities: list[str]) -> None:
     """A priority comes back from its id, and has the same id in every process."""
-    decode = version(fixed=labels.decode_priorities, buggy=bert_bugs.decode_priorities)
+    decode = version(fixed=labels.decode_priorities, buggy=label_bugs.decode_priorities)
     assert_encoding_roundtrip(labels.encode_priorities, decode, priorities)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
-from mailroom import labels, linear_bugs
+from mailroom import label_bugs, labels, linear_bugs
 from mailroom.linear import LinearPipeline
 from mailroom.metrics import worst_recall
 from mailroom.versions import version
@@ -32,7 +32,7 @@ def test_names_follow_the_training_labels(corpus: Corpus) -> None:
 @given(desks=st.lists(st.sampled_from(labels.DESKS), min_size=1))
 def test_desks_have_one_id(desks: list[str]) -> None:
     """A desk comes back from its id, and has the same id in every process."""
-    module = version(fixed=labels, buggy=linear_bugs)
+    module = version(fixed=labels, buggy=label_bugs)
     assert_encoding_roundtrip(module.encode, module.decode, desks)
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
-from mailroom import labels, linear_bugs
+from mailroom import label_bugs, labels
 from mailroom.versions import version
 from strategies import imbalanced_labels, label_mappings
 
@@ -13,7 +13,7 @@ from strategies import imbalanced_labels, label_mappings
 @given(y_train=imbalanced_labels())
 def test_rare_labels_never_weigh_less(y_train: list[str]) -> None:
     """The rarer of two labels has the larger weight, or the same."""
-    weights = version(fixed=labels, buggy=linear_bugs).class_weights(y_train)
+    weights = version(fixed=labels, buggy=label_bugs).class_weights(y_train)
     common, rare = (label for label, _ in Counter(y_train).most_common())
     assert weights[rare] >= weights[common]
 
@@ -21,7 +21,7 @@ def test_rare_labels_never_weigh_less(y_train: list[str]) -> None:
 @given(rows=st.lists(st.integers()), size=st.integers(1, 8))
 def test_batches_hold_every_row_once(rows: list[int], size: int) -> None:
     """Put together again, the batches are the rows."""
-    batches = version(fixed=labels, buggy=linear_bugs).batches(rows, size)
+    batches = version(fixed=labels, buggy=label_bugs).batches(rows, size)
     assert [row for batch in batches for row in batch] == rows
 
 
