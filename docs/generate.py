@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest_bertcheck
-from pytest_bertcheck import Evidence
+from pytest_bertcheck import Evidence, contracts
 from pytest_bertcheck.checks import Check, all_checks, suite_checks
 from pytest_bertcheck.diagnosis import TABLE
 from pytest_bertcheck.findings import CAUSES, STAGES
@@ -53,6 +53,7 @@ def generated() -> dict[Path, str]:
     readme = README.read_text(encoding="utf-8")
     return {
         ROOT / "docs" / "checks.md": checks_page(),
+        ROOT / "docs" / "contracts.md": contracts_page(),
         ROOT / "docs" / "evidence.md": evidence_page(),
         ROOT / "docs" / "options.md": options_page(),
         README: BLOCK.sub(lambda match: match[1] + BLOCKS[match[2]]() + match[3], readme),
@@ -180,6 +181,49 @@ def markdown(docstring: str) -> str:
     return text.replace("``", "`") + "\n"
 
 
+# contracts.md: a failure message links to `#<contract>`
+
+
+def contracts_page() -> str:
+    """Return the page of the contracts."""
+    sections = itertools.chain.from_iterable(map(contract_section, contracts.__all__))
+    return "\n".join([NOTE, CONTRACTS_INTRODUCTION, *sections])
+
+
+CONTRACTS_INTRODUCTION = """\
+# Contracts
+
+Relations that a team's own functions keep, whatever the data: metamorphic tests of the code around
+the model. Each is a plain function to call in a test, or inside `@given`, where Hypothesis looks
+for the data that break it and shrinks them. A contract that is broken is an `AssertionError` with
+a message; bad input is a `ValueError` or `TypeError`. Training a model and starting a process take
+longer than Hypothesis allows an example by default: `@settings(deadline=None)`.
+
+The folder `examples/property_tests` has two pipelines under these contracts, each with the bugs
+that they find.
+"""
+
+
+def contract_section(name: str) -> Iterator[str]:
+    """Yield the section of one contract, paragraph by paragraph."""
+    function = getattr(contracts, name)
+    docstring = inspect.getdoc(function) or ""
+    yield f"## {name.removeprefix('assert_')}\n"
+    yield f"`{name}({signature(function)})`\n"
+    yield markdown(docstring.split("\nParameters\n")[0])
+    for names, description in grouped_parameters(function):
+        yield f"- {', '.join(f'`{item}`' for item in names)}: {description}"
+    example = textwrap.dedent(docstring.split("\nExamples\n--------\n")[1])
+    yield f"\n```pycon\n{example}\n```\n"
+
+
+def grouped_parameters(documented: object) -> Iterator[tuple[list[str], str]]:
+    """Yield the parameters that are described together, and their description."""
+    described = described_parameters(documented).items()
+    for description, group in itertools.groupby(described, lambda item: item[1]):
+        yield [name for name, _ in group], description
+
+
 # evidence.md
 
 
@@ -228,7 +272,7 @@ training points (each series may have its own), k and r = sample sizes, L = enco
 """
 
 
-def described_parameters(documented: type) -> dict[str, str]:
+def described_parameters(documented: object) -> dict[str, str]:
     """Return what the numpydoc section "Parameters" says of each name."""
     text = inspect.getdoc(documented) or ""
     section = text.split("Parameters\n----------\n")[1].split("\n\n")[0]

@@ -30,6 +30,14 @@ _MODULES = {
         "assert_truncation_harmless",
     ),
     "checks": ("required_examples",),
+    "contracts": (
+        "assert_encoding_roundtrip",
+        "assert_label_permutation_equivariant",
+        "assert_metric_detects_collapse",
+        "assert_metric_detects_swap",
+        "assert_order_invariant",
+        "assert_survives_imbalance",
+    ),
     "diagnosis": ("diagnose",),
     "evidence": ("Evidence",),
     "findings": ("Cause", "Diagnosis", "Finding", "Verdict"),
@@ -55,6 +63,14 @@ if TYPE_CHECKING:
     from .assertions import assert_training_progressed as assert_training_progressed
     from .assertions import assert_truncation_harmless as assert_truncation_harmless
     from .checks import required_examples as required_examples
+    from .contracts import assert_encoding_roundtrip as assert_encoding_roundtrip
+    from .contracts import (
+        assert_label_permutation_equivariant as assert_label_permutation_equivariant,
+    )
+    from .contracts import assert_metric_detects_collapse as assert_metric_detects_collapse
+    from .contracts import assert_metric_detects_swap as assert_metric_detects_swap
+    from .contracts import assert_order_invariant as assert_order_invariant
+    from .contracts import assert_survives_imbalance as assert_survives_imbalance
     from .diagnosis import diagnose as diagnose
     from .evidence import Evidence as Evidence
     from .findings import Cause as Cause

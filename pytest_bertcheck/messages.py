@@ -132,11 +132,12 @@ def _fix_lines(fix: str) -> list[str]:
     return [f"fix:   {first}", *(f"       {line}" for line in rest)] if fix else []
 
 
-def render_finding(finding: Finding, causes: Sequence[Cause] = ()) -> str:
+def render_finding(finding: Finding, causes: Sequence[Cause] = (), *, page: str = DOCS) -> str:
     """Return the whole message of one finding.
 
     ``causes`` are those of the diagnosis of all evidence, where there is one (which has the
-    reasons); without them the finding's own are shown.
+    reasons); without them the finding's own are shown. ``page`` is the page of the docs that has
+    a heading for it.
     """
     from .findings import CAUSES
 
@@ -154,7 +155,7 @@ def render_finding(finding: Finding, causes: Sequence[Cause] = ()) -> str:
     lines += _fix_lines(finding.fix)
     if finding.needs:
         lines.append(f"needs: {', '.join(finding.needs)}")
-    lines.append(f"docs:  {DOCS}#{finding.check}")
+    lines.append(f"docs:  {page}#{finding.check}")
     return "\n".join(lines)
 
 

@@ -24,11 +24,11 @@ else:
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "pytest_bertcheck"
 LAYERS = (
-    {"findings", "logits", "messages", "settings", "statistics"},
+    {"findings", "fresh_process", "logits", "messages", "settings", "statistics"},
     {"evidence"},
     {"checks"},
     {"diagnosis"},
-    {"assertions", "strategies"},
+    {"assertions", "contracts", "strategies"},
     {"adapters", "baselines", "pipeline", "probes", "reports"},
     {"suite"},
     {"plugin"},

@@ -28,6 +28,7 @@ from pytest_bertcheck import (
     assert_reload_equal,
     assert_training_progressed,
     assert_truncation_harmless,
+    assertions,
 )
 from pytest_bertcheck.checks import all_checks
 from pytest_bertcheck.findings import CAUSES
@@ -169,7 +170,7 @@ OPEN = {
 
 def test_every_assertion_is_tested():
     """Each public assertion has a passing and a failing case here."""
-    public = {name for name in pytest_bertcheck.__all__ if name.startswith("assert_")}
+    public = {name for name in assertions.__all__ if name.startswith("assert_")}
     assert public == set(PASSES) == set(FAILS)
 
 

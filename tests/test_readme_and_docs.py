@@ -116,7 +116,8 @@ def test_the_recorded_bundles_show_what_they_are_for(
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/checks.md", "docs/evidence.md", "docs/options.md"]
+    "page",
+    ["README.md", "docs/checks.md", "docs/contracts.md", "docs/evidence.md", "docs/options.md"],
 )
 def test_generated_pages_are_current(generated: dict[str, str], page: str) -> None:
     """Every page that follows from the code says what the code says."""
