@@ -27,7 +27,7 @@ LAYERS = (
     {"findings", "messages", "settings", "statistics"},
     {"evidence"},
     {"checks"},
-    {"diagnosis"},
+    {"diagnosis", "reference"},
     {"assertions", "strategies"},
     {"adapters", "baselines", "pipeline", "probes", "reports"},
     {"suite"},
