@@ -110,19 +110,17 @@ def rate_above(
     other_trials: int,
     *,
     margin: float,
-    factor: float = 1.0,
 ) -> float:
     """Test whether one rate is above another by more than a margin.
 
-    Null hypothesis: the rate is at most ``factor`` times the other rate plus ``margin``. Test: the
-    one-sided Clopper-Pearson bounds of the two, each at half the level, leave no room for that.
-    It is conservative: two standard errors are added where the square root of their squares would
-    do.
+    Null hypothesis: the rate is at most the other rate plus ``margin``. Test: the one-sided
+    Clopper-Pearson bounds of the two, each at half the level, leave no room for that. It is
+    conservative: two standard errors are added where the root of their squares would do.
     """
 
     def tails(other: float) -> tuple[float, float]:
         return (
-            binomial_at_least(successes, trials, min(1.0, factor * other + margin)),
+            binomial_at_least(successes, trials, min(1.0, other + margin)),
             binomial_at_most(other_successes, other_trials, other),
         )
 

@@ -642,13 +642,6 @@ def _match_of_the_surest(
     return min(1.0, min(p_values) * len(present))
 
 
-FASTEST_LEARNING = 1.5
-"""How much more often the reference errs on the two thirds of the rows that three folds leave.
-
-The error of a model falls with the number of rows at most in proportion to them.
-"""
-
-
 def _rows_for_noise(
     *,
     alpha: float,
@@ -663,7 +656,7 @@ def _rows_for_noise(
 
 @check(
     stage="data",
-    needs=["y_true", ("train_logits", "train_reference_y_pred")],
+    needs=["y_true", "logits", "train_y_true", "train_logits"],
     causes=["labels-noisy"],
     limits={"max_gap": (0, 1)},
     examples=_rows_for_noise,
@@ -674,55 +667,51 @@ def labels_not_noisier(
     """Are the training labels noisier than the evaluation labels?
 
     A model errs no more often on rows that it was fitted on than on new ones, if both are
-    labelled alike. Null hypothesis: its error on the training sample is at most ``max_gap`` above
-    that on the evaluation set. The same is asked of the reference model, cross-validated on the
-    training rows; since it was fitted on two thirds of them, 1.5 times its error on the evaluation
-    set is allowed besides. Test: Clopper-Pearson bounds of both errors, at half the level (see
-    :func:`~.statistics.rate_above`), Bonferroni over the models; error rate at most ``alpha``.
+    labelled alike. Null hypothesis: for each label, its error on the training sample is at most
+    ``max_gap`` above that on the evaluation set. Test: Clopper-Pearson bounds of both errors, at
+    half the level (see :func:`~.statistics.rate_above`); error rate at most ``alpha``. Both sides
+    are cut down, by a local generator, to as many rows of each label, so that another balance of
+    labels is no difference; errors of unlike rows vary less than the binomial allows (Hoeffding
+    1956).
 
-    Both sides are cut down, by a local generator, to as many rows of each label, so that another
-    balance of labels is no difference; errors of unlike rows vary less than the binomial allows
-    (Hoeffding 1956). Faults on the evaluation side make that side worse and so cannot fail the
-    check. A model that has memorised its noise hides it. What also fails is an evaluation set that
-    is easier by more than ``max_gap``.
+    Faults on the evaluation side make that side worse and so cannot fail the check. A model that
+    has memorised its noise hides it. What fails too is an evaluation set that is easier than the
+    training set by more than ``max_gap``.
 
     Source: Song et al. (2022), Learning from Noisy Labels with Deep Neural Networks: A Survey.
     """
-    compared = [
-        (model, *errors)
-        for model, errors in (
-            ("the model", _model_errors(evidence)),
-            ("TF-IDF", _reference_errors(evidence)),
-        )
-        if errors is not None
-    ]
-    if not compared:
+    y_train, y_true = evidence.train_y_true, evidence.y_true
+    labels, ids = np.unique(np.concatenate([y_train, y_true]), return_inverse=True)
+    sides = ids[: len(y_train)], ids[len(y_train) :]
+    counts = np.minimum(*(np.bincount(side, minlength=len(labels)) for side in sides))
+    counts[labels < 0] = 0
+    total = int(counts.sum())
+    if not total or evidence.train_probabilities is None:
         return Finding(
             Verdict.INCONCLUSIVE,
-            "no rows of the same labels to compare, in training and in evaluation",
-            needs=_companions(evidence),
+            "no label has rows in the training sample and in the evaluation set to compare"
+            if not total
+            else "train_logits hold NaN or infinity: nothing to compare",
         )
-    tested = []
-    for model, train_wrong, wrong, rows, factor in compared:
-        p_value = statistics.rate_above(
-            train_wrong, rows, wrong, rows, margin=max_gap, factor=factor
-        )
-        tested.append((min(1.0, p_value * len(compared)), model, train_wrong, wrong, rows, factor))
-    p_value, model, train_wrong, wrong, rows, factor = min(tested)
+    train_rows, rows = (_some_of_each(side, counts) for side in sides)
+    train_wrong = y_train[train_rows] != answers_of(evidence.train_logits)[train_rows]
+    wrong = y_true[rows] != evidence.argmax[rows]
+    train_errors, errors = int(np.count_nonzero(train_wrong)), int(np.count_nonzero(wrong))
+    p_value = statistics.rate_above(train_errors, total, errors, total, margin=max_gap)
     figures: dict[str, Any] = {
-        "train_accuracy": 1 - train_wrong / rows,
-        "accuracy": 1 - wrong / rows,
-        "rows": rows,
+        "train_accuracy": 1 - train_errors / total,
+        "accuracy": 1 - errors / total,
+        "rows_of_each": total,
     }
     right = (
-        f"{model} is right on {share(rows - train_wrong, rows)} of training, "
-        f"{share(rows - wrong, rows)} of evaluation rows"
+        f"{share(total - train_errors, total)} right on training, "
+        f"{share(total - errors, total)} on evaluation rows"
     )
     signs = {"training-labels-noisier": p_value <= alpha}
     if p_value <= alpha:
         return Finding(
             Verdict.FAILED,
-            f"training labels noisier: {right}, {probability(p_value)}",
+            f"training labels noisier: {right} of like balance, {probability(p_value)}",
             statistics=figures,
             p_value=p_value,
             causes=("labels-noisy",),
@@ -730,15 +719,19 @@ def labels_not_noisier(
             "lists the most doubtful ones",
             signs=signs,
             table=(
-                ("right on", "rows of each", "training", "evaluation"),
+                ("label", "rows of each", "wrong in training", "wrong in evaluation"),
                 *(
-                    (who, f"{of:,}", share(of - bad, of), share(of - worse, of))
-                    for who, bad, worse, of, _ in compared
+                    (
+                        _name(evidence, int(labels[label])),
+                        f"{counts[label]:,}",
+                        f"{np.count_nonzero(train_wrong & (sides[0][train_rows] == label)):,}",
+                        f"{np.count_nonzero(wrong & (sides[1][rows] == label)):,}",
+                    )
+                    for label in np.argsort(-counts, kind="stable")[:MAX_ROWS]
                 ),
             ),
         )
-    allowed = factor * wrong / rows + max_gap
-    if train_wrong / rows <= allowed:
+    if train_errors <= errors + max_gap * total:
         return Finding(
             Verdict.PASSED,
             f"training labels no noisier than evaluation labels: {right}",
@@ -748,10 +741,10 @@ def labels_not_noisier(
         )
     enough = _enough(
         _rows_for_noise,
-        alpha=alpha / len(compared),
-        train_accuracy=1 - train_wrong / rows,
-        accuracy=1 - wrong / rows,
-        max_gap=allowed - wrong / rows,
+        alpha=alpha,
+        train_accuracy=1 - train_errors / total,
+        accuracy=1 - errors / total,
+        max_gap=max_gap,
     )
     return Finding(
         Verdict.INCONCLUSIVE,
@@ -759,52 +752,6 @@ def labels_not_noisier(
         statistics=figures,
         p_value=p_value,
         causes=("labels-noisy",),
-    )
-
-
-Errors = tuple[int, int, int, float]
-"""Errors on the training side and on the evaluation side, of how many rows each, the factor."""
-
-
-def _model_errors(evidence: Evidence) -> Errors | None:
-    if evidence.train_y_true is None or evidence.train_probabilities is None:
-        return None
-    answers = answers_of(evidence.train_logits)
-    return _matched_errors(evidence.train_y_true, answers, evidence.y_true, evidence.argmax, 1.0)
-
-
-def _reference_errors(evidence: Evidence) -> Errors | None:
-    return _matched_errors(
-        evidence.y_train,
-        evidence.train_reference_y_pred,
-        evidence.y_true,
-        evidence.reference_y_pred,
-        FASTEST_LEARNING,
-    )
-
-
-def _matched_errors(
-    y_train: npt.NDArray[Any] | None,
-    train_answers: npt.NDArray[Any] | None,
-    y_true: npt.NDArray[Any],
-    answers: npt.NDArray[Any] | None,
-    factor: float,
-) -> Errors | None:
-    """Count errors on as many rows of each label on both sides; ``None`` if there are none."""
-    if y_train is None or train_answers is None or answers is None:
-        return None
-    labels, ids = np.unique(np.concatenate([y_train, y_true]), return_inverse=True)
-    sides = ids[: len(y_train)], ids[len(y_train) :]
-    counts = np.minimum(*(np.bincount(side, minlength=len(labels)) for side in sides))
-    counts[labels < 0] = 0
-    if not counts.any():
-        return None
-    train_rows, rows = (_some_of_each(side, counts) for side in sides)
-    return (
-        int(np.count_nonzero(y_train[train_rows] != train_answers[train_rows])),
-        int(np.count_nonzero(y_true[rows] != answers[rows])),
-        int(counts.sum()),
-        factor,
     )
 
 
@@ -816,16 +763,6 @@ def _some_of_each(ids: npt.NDArray[Any], counts: npt.NDArray[Any]) -> npt.NDArra
     place = np.arange(len(ids)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     drawn: npt.NDArray[np.intp] = by_label[place < counts[ids[by_label]]]
     return drawn
-
-
-def _companions(evidence: Evidence) -> tuple[str, ...]:
-    """Return the fields that a comparison lacks."""
-    wanted = (
-        ("train_y_true", "logits")
-        if evidence.train_logits is not None
-        else ("y_train", "reference_y_pred")
-    )
-    return tuple(name for name in wanted if getattr(evidence, name) is None)
 
 
 def _rows_for_contradictions(
