@@ -199,8 +199,9 @@ TABLE: dict[str, Row] = {
     ),
     "training-data-sorted": Row(
         requires=(("training-in-label-order", "label-never-trained"),),
-        forbids=(*INPUTS_LOST, *DECODING, "logits-not-finite", "permutation-recovered"),
+        forbids=(*INPUTS_LOST, *DECODING, "logits-not-finite"),
         weights={
+            "permutation-recovered": (-3, 0),
             "training-in-label-order": (3, 0),
             "label-never-trained": (6, 0),
             "last-fed-is-the-answer": (5, 0),
@@ -217,6 +218,8 @@ TABLE: dict[str, Row] = {
     ),
     "label-mapping-swapped": Row(
         requires=("permutation-recovered",),
+        # A label that was never trained is answered with others, as if it were exchanged.
+        forbids=("label-never-trained",),
         weights={
             "permutation-recovered": (7, -6),
             "unsure-of-permutation": (-6, 1),

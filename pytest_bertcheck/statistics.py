@@ -198,7 +198,7 @@ def trials_for_power(null: float, alternative: float, alpha: float, power: float
     """Return the trials after which the exact binomial test of ``null`` finds ``alternative``.
 
     The power of an exact test rises in a saw-tooth: from this number of trials on, it never again
-    falls below ``power``.
+    falls below ``power``. Many thousands are given by the normal approximation.
 
     Raises
     ------
@@ -209,8 +209,13 @@ def trials_for_power(null: float, alternative: float, alpha: float, power: float
     low, high = sorted((null, alternative))
     if alternative < null:  # count the failures instead: one tail serves both directions
         low, high = 1 - null, 1 - alternative
+    deviations = np.sqrt([low * (1 - low), high * (1 - high)])
+    quantiles = [stats.norm.isf(alpha), stats.norm.isf(1 - power)]
+    roughly = (float(quantiles @ deviations) / max(high - low, 1e-9)) ** 2
+    if 2**13 < roughly <= 2**20:  # the teeth are too small to matter, and slow to count
+        return int(np.ceil(roughly))
     most = 64
-    while low < high and most <= 2**20:
+    while low < high and roughly <= 2**20:
         trials = np.arange(1, most + 1)
         critical = stats.binom.isf(alpha, trials, low)
         reached = stats.binom.sf(critical, trials, high) >= power

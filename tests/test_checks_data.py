@@ -293,7 +293,7 @@ def test_sentinels_are_left_out():
 
 @pytest.mark.parametrize("num_labels", [2, 3, 5])
 def test_labels_of_another_table_fail_on_request(num_labels):
-    """Labels joined to the wrong rows fall short of any skill; the right ones, of many rows, do not.
+    """Labels joined to the wrong rows fall short of any skill; the right ones do not.
 
     The same finding is inconclusive in the suite, where no skill is asked for.
     """
@@ -335,16 +335,16 @@ def test_a_rare_label_that_is_never_answered_is_informative():
 
 
 def test_labels_dealt_at_random_pass_no_more_often_than_stated():
-    """Over 250 cross-validations on shuffled labels, at most 1 % are taken to tell something."""
+    """Over 200 cross-validations on shuffled labels, at most 1 % are taken to tell something."""
     generator = np.random.default_rng(6)
     passed = 0
-    for _ in range(250):
+    for _ in range(200):
         num_labels = int(generator.choice([2, 3, 5]))
         labels = np.resize(np.arange(num_labels), int(generator.integers(40, 150)))
         texts = write_texts(generator.permutation(labels), generator, words=6)
         evidence = Evidence(**out_of_fold_fields(texts, generator.permutation(labels)))
         passed += run_check("labels_informative", evidence).verdict == "passed"
-    assert statistics.clopper_pearson(passed, 250, 0.001)[0] <= 0.01
+    assert statistics.clopper_pearson(passed, 200, 0.001)[0] <= 0.01
 
 
 @pytest.mark.parametrize("rate", [0.7, 0.9])
@@ -516,7 +516,7 @@ def split(run, **how):
     """Split the rows of a run that is sorted by label with scikit-learn; train on one part."""
     order = np.argsort(run.y_train, kind="stable")
     texts, labels = [run.train_texts[i] for i in order], run.y_train[order]
-    train_texts, texts, y_train, y_true = train_test_split(texts, labels, test_size=0.25, **how)
+    train_texts, texts, y_train, y_true = train_test_split(texts, labels, test_size=0.4, **how)
     model = make_pipeline(TfidfVectorizer(), LogisticRegression(max_iter=500))
     answers = model.fit(train_texts, y_train).predict(texts)
     return Evidence(y_train=y_train, y_true=y_true, y_pred=answers, dataset_label_names=run.names)
@@ -524,7 +524,7 @@ def split(run, **how):
 
 @pytest.mark.parametrize("num_labels", [3, 5])
 def test_a_split_by_position_is_found(num_labels):
-    """A real split of sorted rows without shuffling fails, with the cause; a shuffled one passes."""
+    """A real split of sorted rows fails if not shuffled, with the cause; a shuffled one passes."""
     run = trained(num_labels, m=600)
     by_position = split(run, shuffle=False)
     finding = run_check("splits_consistent", by_position)
@@ -592,10 +592,10 @@ def test_ids_out_of_range_are_not_a_matter_of_the_split(field, ids):
     ids=["suite", "all labels", "shares"],
 )  # fmt: skip
 def test_random_splits_fail_no_more_often_than_allowed(options):
-    """Over 1000 random splits of long-tailed labels, at most 5 % fail."""
+    """Over 500 random splits of long-tailed labels, at most 5 % fail."""
     generator = np.random.default_rng(4)
     failed = 0
-    for _ in range(1000):
+    for _ in range(500):
         num_labels = int(generator.choice([2, 5, 20]))
         prior = generator.dirichlet(np.full(num_labels, 0.4))
         m, n = (int(generator.integers(10, 500)) for _ in range(2))
@@ -604,7 +604,7 @@ def test_random_splits_fail_no_more_often_than_allowed(options):
         failed += (
             run_check("splits_consistent", evidence, alpha=0.05, **options).verdict == "failed"
         )
-    assert statistics.clopper_pearson(failed, 1000, 0.001)[0] <= 0.05
+    assert statistics.clopper_pearson(failed, 500, 0.001)[0] <= 0.05
 
 
 @pytest.mark.parametrize("true_share", [0.05, 0.5])
@@ -646,7 +646,7 @@ def fitted(y_train, train_texts, run, **fields):
     """Train a real regularised model on these labels; return its evidence on both sides."""
     vectorizer = TfidfVectorizer()
     features = vectorizer.fit_transform(train_texts)
-    model = LogisticRegression(C=0.3, max_iter=500).fit(features, y_train)
+    model = LogisticRegression(C=0.1, max_iter=500).fit(features, y_train)
 
     def logits(matrix):
         scores = model.decision_function(matrix)
@@ -660,8 +660,8 @@ def fitted(y_train, train_texts, run, **fields):
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("num_labels", [2, 3, 5])
 def test_flipped_training_labels_are_found(num_labels, seed):
-    """A real model of 40 % flipped labels contradicts them and fails; the same of sound ones not."""
-    run = trained(num_labels, seed, n=1500, m=1500, own_words=4)
+    """A real model contradicts 40 % flipped labels, and fails; trained on sound ones it passes."""
+    run = trained(num_labels, seed, n=1500, m=3000, own_words=4)
     noisy = flipped(run.y_train, 0.4, np.random.default_rng(seed))
     assert "passed" == run_check(
         "labels_not_noisier", fitted(run.y_train, run.train_texts, run)
@@ -676,7 +676,7 @@ def test_flipped_training_labels_are_found(num_labels, seed):
 
 
 def test_an_evaluation_set_of_another_balance_is_not_cleaner():
-    """More rows of the easy label in evaluation make it look better, and pass: labels are matched."""
+    """More rows of the easy label in evaluation look better, and pass: labels are matched."""
     generator = np.random.default_rng(0)
     y_train = np.repeat([0, 1], [300, 1700])
     y_true = np.repeat([0, 1], [1700, 300])
@@ -746,21 +746,21 @@ def test_what_cannot_be_compared_is_open(fields, says):
 
 
 def test_errors_at_the_limit_fail_no_more_often_than_allowed():
-    """Over 600 models that err 10 points more on training rows of each label, at most 5 % fail."""
+    """Over 300 models that err 10 points more on training rows of each label, at most 5 % fail."""
     generator = np.random.default_rng(9)
     failed = 0
-    for _ in range(600):
+    for _ in range(300):
         num_labels = int(generator.choice([2, 3, 5]))
         error = generator.uniform(0, 0.5, num_labels)
         sides = {}
         for names, added in ((("train_y_true", "train_logits"), 0.1), (("y_true", "logits"), 0.0)):
             prior = generator.dirichlet(np.full(num_labels, 3.0))
-            labels = generator.choice(num_labels, size=int(generator.integers(50, 600)), p=prior)
+            labels = generator.choice(num_labels, size=int(generator.integers(50, 400)), p=prior)
             wrong = generator.random(len(labels)) < error[labels] + added
             answers = np.where(wrong, (labels + 1) % num_labels, labels)
             sides |= dict(zip(names, (labels, 3 * np.eye(num_labels)[answers]), strict=True))
         failed += run_check("labels_not_noisier", Evidence(**sides), alpha=0.05).verdict == "failed"
-    assert statistics.clopper_pearson(failed, 600, 0.001)[0] <= 0.05
+    assert statistics.clopper_pearson(failed, 300, 0.001)[0] <= 0.05
 
 
 def test_rows_quoted_for_noise_give_the_power():
@@ -809,12 +809,14 @@ def test_a_label_column_with_a_mistake_in_the_join_is_contradicted():
 
 
 def test_a_hard_task_is_contradicted_too():
-    """Where texts do not decide the label, sound labels are contradicted: the limit is the author's.
+    """Where texts do not decide the label, sound labels are contradicted beyond the usual limit.
 
     This is why the suite does not ask.
     """
-    run = trained(2, m=900)
-    evidence = Evidence(**out_of_fold_fields(run.train_texts, run.y_train))
+    generator = np.random.default_rng(0)
+    shown = generator.integers(0, 2, 900)
+    undecided = flipped(shown, 0.25, generator)  # by nature: no label is a mistake
+    evidence = Evidence(**out_of_fold_fields(write_texts(shown, generator), undecided))
     assert "failed" == run_check("labels_clean", evidence).verdict
     assert "passed" == run_check("labels_clean", evidence, max_share=0.4).verdict
     assert "labels_clean" not in {check.name for check in suite_checks()}
@@ -876,17 +878,17 @@ def test_few_contradicted_rows_are_open():
 
 
 def test_rows_that_a_limit_allows_fail_no_more_often_than_allowed():
-    """Over 1000 data sets of which the limit's share is contradicted, at most 5 % fail."""
+    """Over 500 data sets of which the limit's share is contradicted, at most 5 % fail."""
     generator = np.random.default_rng(3)
     failed = 0
-    for _ in range(1000):
+    for _ in range(500):
         labels = generator.integers(0, 2, int(generator.integers(20, 500)))
         probabilities = np.eye(2)[labels] * 0.8 + 0.1
         wrong = generator.random(len(labels)) < 0.1
         probabilities[wrong] = probabilities[wrong, ::-1]
         evidence = Evidence(y_train=labels, train_reference_probabilities=probabilities)
         failed += run_check("labels_clean", evidence, alpha=0.05).verdict == "failed"
-    assert statistics.clopper_pearson(failed, 1000, 0.001)[0] <= 0.05
+    assert statistics.clopper_pearson(failed, 500, 0.001)[0] <= 0.05
 
 
 def test_summaries_of_failures_fit_the_first_line():

@@ -264,15 +264,16 @@ def training_data_shuffled(
     runs = 1 + int(np.count_nonzero(y_train[1:] != y_train[:-1]))
     expected = float(labels @ (rows - labels + 1)) / rows
     figures: dict[str, Any] = {"rows": rows, "runs": runs, "expected_runs": expected}
-    seen = f"{count(runs, 'run')} of equal labels in {count(rows, 'training row')}"
-    versus = f"{seen}, about {expected:.0f} at random"
+    versus = (
+        f"{count(runs, 'run')} of equal labels in {count(rows, 'row')}, {expected:,.0f} at random"
+    )
     signs = {"training-in-label-order": in_order <= alpha}
     if in_order > alpha:
         # Whether sorted rows would have been found: the least number of runs is one a label.
         if statistics.runs_too_few(np.repeat(np.arange(len(labels)), labels)) <= alpha:
             return Finding(
                 Verdict.PASSED,
-                f"training rows in random order: {versus}",
+                f"rows in random order: {versus}",
                 statistics=figures,
                 p_value=in_order,
                 signs=signs,
@@ -289,7 +290,7 @@ def training_data_shuffled(
     )
     failure = Finding(
         Verdict.FAILED,
-        f"training rows in label order: {versus}, {probability(in_order)}",
+        f"rows in label order: {versus}, {probability(in_order)}",
         statistics=figures,
         p_value=in_order,
         causes=("training-data-sorted",),
@@ -307,7 +308,7 @@ def training_data_shuffled(
             return dataclasses.replace(
                 failure,
                 summary="fed in label order: the other labels are answered with "
-                f"{_name(evidence, last)}, the last one fed, {probability(p_value)}",
+                f"{_name(evidence, last, 14)}, the last one fed, {probability(p_value)}",
                 p_value=p_value,
             )
         if demonstrably_good(evidence, alpha):
@@ -406,7 +407,9 @@ def splits_consistent(
     Source: keras#8346, keras#597, where ``validation_split`` cuts off the tail before shuffling.
     """
     y_train, y_true = evidence.y_train, evidence.y_true
-    limit = inf if evidence.num_labels is None else evidence.num_labels
+    told = (evidence.dataset_label_names, evidence.label_names, evidence.logits)
+    known = any(field is not None for field in told)  # else by y_true, which may lack a label
+    limit = evidence.num_labels if known and evidence.num_labels else inf
     for field, ids in (("y_train", y_train), ("y_true", y_true)):
         if ids.min() < 0 or ids.max() >= limit:
             return Finding(
@@ -416,7 +419,7 @@ def splits_consistent(
     m, n = len(y_train), len(y_true)
     train = np.bincount(ids[:m], minlength=len(labels))
     true = np.bincount(ids[m:], minlength=len(labels))
-    names = [_name(evidence, int(label)) for label in labels]
+    names = [_name(evidence, label, 14) for label in labels.tolist()]
     tries = len(labels) * (1 + (not allow_missing) + 2 * (max_difference is not None))
     level = alpha / tries
     suspicions = _never_there("training", names, train, true, level)
@@ -711,7 +714,7 @@ def labels_not_noisier(
     if p_value <= alpha:
         return Finding(
             Verdict.FAILED,
-            f"training labels noisier: {right} of like balance, {probability(p_value)}",
+            f"training labels noisier: {right}, {probability(p_value)}",
             statistics=figures,
             p_value=p_value,
             causes=("labels-noisy",),
