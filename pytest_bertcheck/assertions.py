@@ -637,8 +637,11 @@ def _out_of_fold(
 
     Ids are numbered anew, so that large ones and gaps between them cost nothing.
     """
-    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+    if isinstance(texts, str) or not hasattr(texts, "__len__"):
         raise TypeError(f"texts: expected a sequence of str, got {texts!r:.60}")
+    odd = [text for text in texts if not isinstance(text, str)]
+    if odd:
+        raise TypeError(f"texts: expected str, got {odd[0]!r:.60}")
     given = Evidence(y_train=labels, dataset_label_names=label_names)
     if given.y_train is None:
         raise ValueError("labels: expected label ids, got None")
