@@ -124,12 +124,8 @@ def assert_training_data_shuffled(
     Examples
     --------
     >>> import numpy as np
-    >>> y_train = np.repeat([0, 1, 2], 40)
-    >>> assert_training_data_shuffled(np.random.default_rng(0).permutation(y_train))
-    >>> assert_training_data_shuffled(y_train)
-    Traceback (most recent call last):
-    ...
-    AssertionError: rows in label order: 3 runs of equal labels in 120 rows, 81 at random, ...
+    >>> stored = np.repeat([0, 1, 2], 40)
+    >>> assert_training_data_shuffled(np.random.default_rng(0).permutation(stored))
     """
     evidence = Evidence(y_train=y_train, dataset_label_names=label_names)
     _judge("training_data_shuffled", evidence, alpha, strict, only_if_harmful=False)
@@ -167,10 +163,6 @@ def assert_splits_consistent(
     Examples
     --------
     >>> assert_splits_consistent([0, 1, 2] * 50, [0, 1, 2] * 20)
-    >>> assert_splits_consistent([0] * 60 + [1] * 60, [1] * 10 + [2] * 30)
-    Traceback (most recent call last):
-    ...
-    AssertionError: splits differ: '2' is never in training, but 75% of 40 evaluation rows, ...
     """
     evidence = Evidence(y_train=y_train, y_true=y_true, dataset_label_names=label_names)
     limits = {"max_difference": max_difference, "allow_missing": allow_missing}
