@@ -63,8 +63,9 @@ PASSES = {
     ],
     "assert_splits_consistent": [
         lambda: assert_splits_consistent(RUN.y_train, Y, label_names=NAMES),
-        lambda: assert_splits_consistent([0, 1, 2] * 50, [1] * 60 + [0] * 40, allow_missing=True,
-                                         max_difference=0.5),
+        lambda: assert_splits_consistent(
+            [0, 1, 2] * 50, [1] * 60 + [0] * 40, allow_missing=True, max_difference=0.5
+        ),
     ],
     "assert_labels_informative": [
         lambda: assert_labels_informative(TEXTS, Y, label_names=NAMES),
@@ -190,8 +191,11 @@ OPEN = {
         TEXTS[:60], GUESSES[:60], **how
     ),
     "assert_labels_clean": lambda **how: assert_labels_clean(
-        TEXTS[:30], Y[:30], max_share=0.01,
-        probabilities=softmax(3 * np.eye(3)[np.r_[(Y[:2] + 1) % 3, Y[2:30]]]), **how
+        TEXTS[:30],
+        Y[:30],
+        max_share=0.01,
+        probabilities=softmax(3 * np.eye(3)[np.r_[(Y[:2] + 1) % 3, Y[2:30]]]),
+        **how,
     ),
     "assert_label_mapping_consistent": lambda **how: assert_label_mapping_consistent(
         ["LABEL_0", "LABEL_1"], **how

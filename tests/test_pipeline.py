@@ -67,9 +67,13 @@ def complete(run=RUN, **parts):
         "max_length": 20,
         "train_texts": run.train_texts,
         "y_train": run.y_train,
-        "recorded": {"loss": [1.1, 0.6, 0.3], "val_loss": [1.0, 0.5, 0.4], "train_steps": 90,
-                     "train_logits": run.logits(run.train_texts[:90]),
-                     "train_y_true": run.y_train[:90]},
+        "recorded": {
+            "loss": [1.1, 0.6, 0.3],
+            "val_loss": [1.0, 0.5, 0.4],
+            "train_steps": 90,
+            "train_logits": run.logits(run.train_texts[:90]),
+            "train_y_true": run.y_train[:90],
+        },
     }
     return Pipeline(**{**own, **parts})
 
