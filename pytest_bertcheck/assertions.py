@@ -16,6 +16,7 @@ import numpy as np
 from .checks import ALPHA, find_check
 from .evidence import Evidence, outputs_to_array
 from .findings import Finding, Verdict
+from .logits import are_probabilities
 from .reference import cross_validated
 
 __all__ = [
@@ -658,7 +659,7 @@ def _out_of_fold(
     else:
         outputs = Evidence(logits=probabilities)
         width = outputs.logits.shape[1]
-        if width <= ids[-1] or not outputs.outputs_are_probabilities:
+        if width <= ids[-1] or not are_probabilities(outputs.logits):
             raise ValueError(
                 "probabilities: expected rows that sum to 1, a column for each label id, got "
                 f"shape {outputs.logits.shape}"

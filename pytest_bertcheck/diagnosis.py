@@ -13,11 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from .checks import ALPHA, run_checks
 from .evidence import Evidence
 from .findings import CAUSES, STAGES, Cause, Diagnosis, Finding, LabelCount, Verdict
+from .statistics import label_counts
 
 __all__ = ["SIGNS", "TABLE", "Row", "diagnose", "rank_causes"]
 
@@ -444,9 +443,7 @@ def diagnose(
         causes=rank_causes(findings),
         findings=findings,
         labels=_label_counts(evidence),
-        confusion=None
-        if evidence.confusion is None
-        else tuple(tuple(int(cell) for cell in row) for row in evidence.confusion),
+        confusion=_cells(evidence),
     )
 
 
@@ -457,12 +454,23 @@ def _overall(findings: Sequence[Finding]) -> Verdict:
     return Verdict.SKIPPED
 
 
+MOST_LABELS_SHOWN = 100
+"""Up to here a diagnosis holds the confusion matrix; nobody reads a larger one."""
+
+
+def _cells(evidence: Evidence) -> tuple[tuple[int, ...], ...] | None:
+    confusion = evidence.confusion
+    if confusion is None or confusion.num_labels > MOST_LABELS_SHOWN:
+        return None
+    return tuple(tuple(row) for row in confusion.cells.toarray().tolist())
+
+
 def _label_counts(evidence: Evidence) -> tuple[LabelCount, ...]:
     confusion, answers = evidence.confusion, evidence.answers
     if answers is None:
         return ()
-    predicted = np.bincount(answers, minlength=len(evidence.names)).tolist()
-    true = None if confusion is None else confusion.sum(axis=1).tolist()
+    predicted = label_counts(answers, len(evidence.names)).tolist()
+    true = None if confusion is None else confusion.support.tolist()
     return tuple(
         LabelCount(name, None if true is None else true[label], predicted[label])
         for label, name in enumerate(evidence.names)

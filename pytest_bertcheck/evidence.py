@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .statistics import confusion_matrix
+from .logits import probabilities_of, summarise
+from .statistics import Confusion, confusion_matrix
 
-__all__ = ["Evidence", "answers_of", "label_names_of", "outputs_to_array"]
+__all__ = ["Evidence", "label_names_of", "outputs_to_array"]
 
 Array = npt.NDArray[Any]
 
@@ -305,24 +306,19 @@ class Evidence:
         return tuple(str(label) for label in range(self.num_labels or 0))
 
     @cached_property
-    def outputs_are_probabilities(self) -> bool:
-        """Whether the outputs already lie in [0, 1] and, with more than one column, sum to 1."""
-        return self.logits is not None and _are_probabilities(self.logits)
+    def outputs(self) -> Any:
+        """What one pass over the logits tells: :class:`pytest_bertcheck.logits.LogitsSummary`."""
+        return None if self.logits is None else summarise(self.logits)
 
-    @cached_property
+    @property
     def argmax(self) -> Any:
         """Label ids that plain decoding gives: (n,) int; a single column is cut at one half."""
-        return None if self.logits is None else answers_of(self.logits)
+        return None if self.outputs is None else self.outputs.answers
 
     @cached_property
     def probabilities(self) -> Array | None:
         """Predicted probabilities, (n, C) float; ``None`` unless the outputs are finite."""
-        return None if self.logits is None else _probabilities(self.logits)
-
-    @cached_property
-    def train_probabilities(self) -> Array | None:
-        """Predicted probabilities on the training sample, (k, C) float."""
-        return None if self.train_logits is None else _probabilities(self.train_logits)
+        return None if self.logits is None else probabilities_of(self.logits)
 
     @cached_property
     def answers(self) -> Any:
@@ -340,8 +336,8 @@ class Evidence:
         return answers if in_range else None
 
     @cached_property
-    def confusion(self) -> npt.NDArray[np.int64] | None:
-        """Counts of (true, answered) labels, (C, C) int, over rows whose true id is in range."""
+    def confusion(self) -> Confusion | None:
+        """Counts of (true, answered) labels over the rows whose true id is in range."""
         if self.y_true is None or self.answers is None or self.num_labels is None:
             return None
         y_true, answers = self.y_true, self.answers
@@ -377,51 +373,6 @@ def _read(bundle: Any, name: str) -> Any:
 
 def _first_line(error: BaseException) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-def _are_probabilities(outputs: Array) -> bool:
-    if outputs.shape[1] == 1:
-        return bool(outputs.min() >= 0 and outputs.max() <= 1)
-    # Raw logits almost always betray themselves in the first rows; only the rest costs a pass.
-    for rows in (outputs[:64], outputs):
-        if not (rows.min() >= 0 and rows.max() <= 1):
-            return False
-        if not np.allclose(rows.sum(axis=1, dtype=np.float64), 1.0, atol=1e-3):
-            return False
-    return True
-
-
-def _probabilities(outputs: Array) -> Array | None:
-    if not np.isfinite(outputs).all():
-        return None
-    wide = outputs.astype(np.float64)
-    if _are_probabilities(outputs):
-        return np.hstack([1 - wide, wide]) if wide.shape[1] == 1 else wide
-    if wide.shape[1] == 1:
-        wide = np.hstack([np.zeros_like(wide), wide])
-    exponentials = np.exp(wide - wide.max(axis=1, keepdims=True))
-    probabilities: Array = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return probabilities
-
-
-def answers_of(logits: Array) -> Any:
-    """Return the label ids that plain decoding gives, (n,) int.
-
-    It is ``logits.argmax(axis=1)``, NaN included, several times faster for few columns. A single
-    column is cut at one half.
-    """
-    columns = logits.shape[1]
-    if columns == 1:
-        return (logits[:, 0] > (0.5 if _are_probabilities(logits) else 0.0)).astype(np.int64)
-    if columns > 64 or np.isnan(logits.min()):
-        return logits.argmax(axis=1)
-    best = logits[:, 0].copy()
-    answers = np.zeros(len(logits), dtype=np.intp)
-    for column in range(1, columns):
-        better = logits[:, column] > best
-        answers[better] = column
-        np.maximum(best, logits[:, column], out=best)
-    return answers
 
 
 def outputs_to_array(value: Any, name: str = "logits") -> Array:

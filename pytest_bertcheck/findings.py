@@ -193,7 +193,8 @@ class Diagnosis:
     labels
         True and predicted counts per label, by id.
     confusion
-        Rows are true labels, columns predicted ones; ``None`` if it cannot be counted.
+        Rows are true labels, columns predicted ones; ``None`` if it cannot be counted, or has
+        more labels than anybody reads.
     """
 
     verdict: Verdict

@@ -24,7 +24,7 @@ else:
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "pytest_bertcheck"
 LAYERS = (
-    {"findings", "messages", "settings", "statistics"},
+    {"findings", "logits", "messages", "settings", "statistics"},
     {"evidence"},
     {"checks"},
     {"diagnosis", "reference"},

@@ -453,10 +453,10 @@ def test_probabilities_are_the_softmax_applied_once(seed, width, scale):
     logits = np.random.default_rng(seed).normal(0, scale, size=(9, width))
     expected = scipy_softmax(logits, axis=1)
     evidence = Evidence(logits=logits)
-    assert not evidence.outputs_are_probabilities
+    assert not evidence.outputs.probabilities
     np.testing.assert_allclose(expected, evidence.probabilities, atol=1e-12)
     again = Evidence(logits=expected)
-    assert again.outputs_are_probabilities
+    assert again.outputs.probabilities
     np.testing.assert_allclose(expected, again.probabilities, atol=1e-12)
 
 
@@ -487,7 +487,7 @@ def test_the_confusion_matrix_is_scikit_learns(seed, num_labels, outside):
         y_true[outside:], logits[outside:].argmax(axis=1), labels=range(num_labels)
     )
     confusion = Evidence(y_true=y_true, logits=logits).confusion
-    np.testing.assert_array_equal(expected, confusion)
+    np.testing.assert_array_equal(expected, confusion.cells.toarray())
 
 
 def test_no_row_in_range_gives_no_confusion_matrix():
@@ -520,7 +520,7 @@ def test_answers_alone_can_be_counted():
     """With label ids and nothing else, the answers are what they are: one label id each."""
     evidence = Evidence(y_true=[0, 1, 2, 1], y_pred=[0, 1, 1, 1])
     assert [0, 1, 1, 1] == evidence.answers.tolist()
-    assert [[1, 0, 0], [0, 2, 0], [0, 1, 0]] == evidence.confusion.tolist()
+    assert [[1, 0, 0], [0, 2, 0], [0, 1, 0]] == evidence.confusion.cells.toarray().tolist()
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,12 @@ def test_hypergeometric_tails_share_the_point(total, data):
     assert pytest.approx(1 + point) == at_least + at_most
 
 
+def counted(table):
+    """Return the confusion of examples that give this table."""
+    labels = np.indices(table.shape).reshape(2, -1).repeat(table.ravel(), axis=1)
+    return statistics.confusion_matrix(*labels, len(table))
+
+
 @given(cells=st.lists(st.integers(0, 60), min_size=4, max_size=4))
 @settings(deadline=None, max_examples=60)
 def test_two_labels_are_fishers_exact_test(cells):
@@ -181,13 +187,17 @@ def test_two_labels_are_fishers_exact_test(cells):
     assume(table.sum() > 0)
     for function, alternative in (
         (statistics.match_above_chance, "greater"),
-        (statistics.match_below_chance, "less"),
+        (lambda confusion: statistics.match_below_chance(confusion)[0], "less"),
     ):
         expected = min(1.0, 2 * stats.fisher_exact(table, alternative=alternative).pvalue)
-        assert pytest.approx(expected, rel=1e-6, abs=1e-12) == function(table)
+        assert pytest.approx(expected, rel=1e-6, abs=1e-12) == function(counted(table))
 
 
-@pytest.mark.parametrize("function", [statistics.match_above_chance, statistics.match_below_chance])
+@pytest.mark.parametrize(
+    "function",
+    [statistics.match_above_chance, lambda confusion: statistics.match_below_chance(confusion)[0]],
+    ids=["above", "below"],
+)
 @pytest.mark.parametrize("num_labels", [2, 3, 5, 20])
 def test_matching_by_chance_is_found_no_more_often_than_allowed(function, num_labels):
     """Over 1500 sets of answers paired with labels at random, rejections stay within 5 %."""
@@ -202,20 +212,78 @@ def test_matching_by_chance_is_found_no_more_often_than_allowed(function, num_la
     assert statistics.clopper_pearson(rejected, 375, 0.001)[0] <= 0.05
 
 
-@given(seed=SEEDS, num_labels=st.integers(2, 20), n=st.integers(1, 60), dtype=st.sampled_from(
-    ["int8", "uint8", "int32", "int64"]))  # fmt: skip
+@given(
+    seed=SEEDS,
+    num_labels=st.sampled_from([2, 3, 20, 120, 300, 5000]),
+    n=st.integers(1, 60),
+    dtype=st.sampled_from(["int8", "uint8", "int32", "int64"]),
+)
 @settings(deadline=None, max_examples=60)
-def test_the_confusion_matrix_is_scikit_learns(seed, num_labels, n, dtype):
-    """Pairs are counted as scikit-learn counts them, in whatever integer type they come."""
-    y_true, y_pred = np.random.default_rng(seed).integers(0, num_labels, (2, n)).astype(dtype)
-    expected = sklearn_confusion_matrix(y_true, y_pred, labels=range(num_labels))
-    np.testing.assert_array_equal(expected, statistics.confusion_matrix(y_true, y_pred, num_labels))
+def test_the_confusion_is_scikit_learns(seed, num_labels, n, dtype):
+    """Pairs are counted as scikit-learn counts them, in whatever integer type, for any C."""
+    ids = min(num_labels, 120)
+    y_true, y_pred = np.random.default_rng(seed).integers(0, ids, (2, n)).astype(dtype)
+    confusion = statistics.confusion_matrix(y_true, y_pred, num_labels)
+    expected = np.zeros((num_labels, num_labels), dtype=int)
+    expected[:ids, :ids] = sklearn_confusion_matrix(y_true, y_pred, labels=range(ids))
+    assert num_labels == confusion.num_labels
+    np.testing.assert_array_equal(expected, confusion.cells.toarray())
+    np.testing.assert_array_equal(expected.sum(axis=1), confusion.support)
+    np.testing.assert_array_equal(expected.sum(axis=0), confusion.predicted)
+    np.testing.assert_array_equal(np.diag(expected), confusion.hits)
+    assert (n, np.trace(expected)) == (confusion.total, confusion.right)
 
 
-def test_confusion_of_many_labels_in_a_small_integer_type():
-    """200 labels in uint8 do not overflow while pairs are numbered."""
-    y = np.arange(200, dtype=np.uint8)
-    np.testing.assert_array_equal(np.eye(200, dtype=int), statistics.confusion_matrix(y, y, 200))
+def test_pairs_are_counted_over_many_blocks():
+    """More rows than a block has are all counted, whatever the last block's length."""
+    for n in (statistics.BLOCK - 1, statistics.BLOCK, 2 * statistics.BLOCK + 1):
+        y = np.arange(n) % 3
+        assert n == statistics.confusion_matrix(y, y, 3).right
+        np.testing.assert_array_equal(np.bincount(y), statistics.label_counts(y, 3))
+
+
+@given(seed=SEEDS, num_labels=st.integers(1, 6), n=st.integers(1, 60))
+@settings(deadline=None, max_examples=60)
+def test_the_largest_errors_are_those_of_each_row(seed, num_labels, n):
+    """Each label's most frequent wrong prediction, and the count of the next, whatever the ties."""
+    y_true, y_pred = np.random.default_rng(seed).integers(0, num_labels, (2, n))
+    confusion = statistics.confusion_matrix(y_true, y_pred, num_labels)
+    errors = confusion.largest_errors()
+    for label, row in enumerate(confusion.cells.toarray()):
+        wrong = np.delete(row, label)
+        count, next_count = [*sorted(wrong, reverse=True), 0, 0][:2]
+        others = [other for other in range(num_labels) if other != label and row[other] == count]
+        assert (others[0] if count else label) == errors.label[label]
+        assert (count, next_count) == (errors.count[label], errors.next_count[label])
+
+
+@given(
+    null=st.floats(0.02, 0.98),
+    alternative=st.floats(0.02, 1.0),
+    alpha=st.sampled_from([0.05, 0.001]),
+    power=st.sampled_from([0.5, 0.9]),
+)
+@settings(deadline=None, max_examples=60)
+def test_trials_for_power_reach_it_and_keep_it(null, alternative, alpha, power):
+    """The exact test has the power from that number of trials on, and not with one fewer."""
+    assume(abs(null - alternative) > 0.02)
+    trials = statistics.trials_for_power(null, alternative, alpha, power)
+
+    def reached(n):
+        if alternative > null:
+            critical = stats.binom.isf(alpha, n, null)
+            return stats.binom.sf(critical, n, alternative) >= power
+        critical = stats.binom.isf(alpha, n, 1 - null)
+        return stats.binom.sf(critical, n, 1 - alternative) >= power
+
+    assert all(reached(n) for n in range(trials, trials + 100))
+    assert trials == 1 or not reached(trials - 1)
+
+
+def test_rates_that_are_the_same_take_forever():
+    """No number of trials tells a rate from itself, and the message says so."""
+    with pytest.raises(ValueError, match=r"rates 0\.5 and 0\.5"):
+        statistics.trials_for_power(0.5, 0.5, 0.001, 0.9)
 
 
 @given(counts=st.lists(st.integers(1, 1000), min_size=2, max_size=6))
@@ -245,7 +313,7 @@ def test_reference_points(counts, expected):
 @settings(deadline=None, max_examples=50)
 def test_examples_for_equal_answers_is_the_least_number(alpha, probability):
     """With that many equal answers the binomial test rejects; with one fewer it does not."""
-    needed = statistics.examples_for_equal_answers(alpha, probability)
+    needed = statistics.trials_for_power(probability, 1.0, alpha, 0.9)
     assert statistics.binomial_at_least(needed, needed, probability) <= alpha * (1 + 1e-9)
     assert needed == 1 or (
         statistics.binomial_at_least(needed - 1, needed - 1, probability) > alpha * (1 - 1e-9)
@@ -254,8 +322,8 @@ def test_examples_for_equal_answers_is_the_least_number(alpha, probability):
 
 def test_the_number_of_examples_in_the_documentation():
     """135 equal answers at the defaults, 31 of other labels given the true ones."""
-    assert 135 == statistics.examples_for_equal_answers(0.001, 0.95)
-    assert 31 == statistics.examples_for_equal_answers(0.001, 0.8)
+    assert 135 == statistics.trials_for_power(0.95, 1.0, 0.001, 0.9)
+    assert 31 == statistics.trials_for_power(0.8, 1.0, 0.001, 0.9)
 
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=8)

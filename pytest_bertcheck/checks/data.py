@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import statistics
-from ..evidence import Evidence, answers_of
+from ..evidence import Evidence
 from ..findings import Finding, Verdict
+from ..logits import answers_of
 from ..messages import MAX_ROWS, count, probability, quoted, share
 from . import ALPHA, check
 from .outputs import Collapse, collapse_test, demonstrably_good
@@ -153,7 +154,7 @@ def classes_balanced(
             summary = f"{description}: too few rows to tell if beyond {max_imbalance_ratio:g}:1"
         return Finding(Verdict.PASSED, summary, statistics=stats, signs=signs)
     consequence = ""
-    if evidence.confusion is not None and largest < len(evidence.confusion):
+    if evidence.confusion is not None and largest < evidence.confusion.num_labels:
         collapse = collapse_test(evidence.confusion, largest, alpha)
         stats["collapse_p_value"] = p_value = collapse.p_value
         signs["imbalance-collapse"] = collapse.collapsed
@@ -350,7 +351,7 @@ def _longest_runs(evidence: Evidence) -> tuple[tuple[str, ...], ...]:
 
 def _collapse_on(evidence: Evidence, label: int, alpha: float) -> Collapse | None:
     confusion = evidence.confusion
-    if confusion is None or not 0 <= label < len(confusion):
+    if confusion is None or not 0 <= label < confusion.num_labels:
         return None
     return collapse_test(confusion, label, alpha)
 
@@ -583,8 +584,8 @@ def labels_informative(
     if evidence.train_reference_probabilities is not None:
         ranked = _match_of_the_surest(y_train, evidence.train_reference_probabilities[kept])
         p_value = min(1.0, 2 * min(p_value, ranked))
-    total, hits = int(confusion.sum()), int(np.trace(confusion))
-    majority = float(confusion.sum(axis=1).max()) / total
+    total, hits = confusion.total, confusion.right
+    majority = float(confusion.support.max()) / total
     right = f"TF-IDF gets {hits}/{total} training rows right ({share(hits, total)})"
     tells = p_value <= 0.01
     figures: dict[str, Any] = {
@@ -689,7 +690,7 @@ def labels_not_noisier(
     counts = np.minimum(*(np.bincount(side, minlength=len(labels)) for side in sides))
     counts[labels < 0] = 0
     total = int(counts.sum())
-    if not total or evidence.train_probabilities is None:
+    if not total or not np.isfinite(evidence.train_logits).all():
         return Finding(
             Verdict.INCONCLUSIVE,
             "no label has rows in the training sample and in the evaluation set to compare"

@@ -221,7 +221,7 @@ def known_mistakes(evidence: Evidence) -> Iterator[Mistake]:
         yield Mistake(
             ("threshold-on-logits", "loss-misconfigured"),
             "a single raw output cut at 0.5, or a probability cut at 0",
-            lambda: (logits[:, 0] > 0.5 * (not evidence.outputs_are_probabilities)).astype(int),
+            lambda: (logits[:, 0] > 0.5 * (not evidence.outputs.probabilities)).astype(int),
         )
         yield Mistake(
             ("threshold-on-logits", "loss-misconfigured"),
@@ -272,8 +272,12 @@ def known_mistakes(evidence: Evidence) -> Iterator[Mistake]:
                 lambda: y_pred,
             )
     elif len(y_pred) == rows:
-        offset = int(y_pred[0] - plain[0])
-        yield Mistake(("label-out-of-range",), f"the argmax plus {offset}", lambda: plain + offset)
+        offset = int(y_pred[0]) - int(plain[0])
+        yield Mistake(
+            ("label-out-of-range",),
+            f"the argmax plus {offset}",
+            lambda: plain.astype(np.int64) + offset,
+        )
         # More different ids than there are labels cannot be labels under any other numbering.
         perhaps = "" if len(np.unique(y_pred)) > num_labels else "perhaps "
         yield Mistake(

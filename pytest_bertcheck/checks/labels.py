@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import zip_longest
-from math import exp, lgamma, log
+from math import ceil
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
+from scipy import stats
 
 from .. import statistics
 from ..evidence import Evidence
 from ..findings import Finding, Verdict
 from ..messages import count, probability, quoted, share
+from ..statistics import Confusion, LargestErrors
 from . import ALPHA, check
 
 __all__ = ["label_mapping_consistent", "labels_not_swapped"]
@@ -43,7 +44,7 @@ def label_mapping_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Fin
     dataset = _names_or_none(evidence.dataset_label_names)
     inverse = _names_or_none(evidence.label2id_names)
     placeholders = all(PLACEHOLDER.fullmatch(name) for name in model)
-    stats: dict[str, Any] = {"label_names": model, "dataset_label_names": dataset}
+    numbers: dict[str, Any] = {"label_names": model, "dataset_label_names": dataset}
     moved = "" if dataset is None else _moved(model, dataset)
     width = 1 if evidence.logits is None else int(evidence.logits.shape[1])
     # Far more columns than names are those of another tensor, rather: the names may be right.
@@ -58,7 +59,7 @@ def label_mapping_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Fin
         return Finding(
             Verdict.FAILED,
             f"label mapping differs: {missing or moved}",
-            statistics=stats,
+            statistics=numbers,
             causes=(
                 ("wrong-tensor-decoded", "label-names-missing")
                 if hidden
@@ -75,13 +76,13 @@ def label_mapping_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Fin
         return Finding(
             Verdict.PASSED,
             f"{count(len(model), 'label name')}, distinct; no data set names to compare with",
-            statistics=stats,
+            statistics=numbers,
         )
     if same:
         return Finding(
             Verdict.PASSED,
             f"{count(len(model), 'label name')} in the same order on both sides",
-            statistics=stats,
+            statistics=numbers,
             signs={"names-in-other-order": False},
         )
     other = 0 if dataset is None else [*map(_differ, model, dataset)].index(True)
@@ -91,7 +92,7 @@ def label_mapping_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Fin
         if dataset is None
         else f"names differ: {quoted(model[other], 20)} in the model, {quoted(dataset[other], 20)} "
         "in the data",
-        statistics=stats,
+        statistics=numbers,
         needs=("dataset_label_names",) if dataset is None else (),
         table=_name_table(model, dataset or []),
     )
@@ -165,102 +166,120 @@ def _mapping_to_paste(names: Sequence[str]) -> str:
     )
 
 
+def _examples_of_a_swap(
+    *,
+    alpha: float,
+    power: float,
+    num_labels: int = 2,
+    accuracy: float = 0.9,
+    swapped_labels: int = 2,
+) -> int:
+    """Count for a model of that accuracy, equally frequent labels, and one cycle of them."""
+    missed = (1 - accuracy) / (num_labels - 1)
+    chosen = 1 if num_labels == 2 else 2**swapped_labels
+    trials = statistics.trials_for_power(0.5, accuracy / (accuracy + missed), alpha / chosen, power)
+    return ceil(trials / (accuracy + missed) * num_labels / swapped_labels)
+
+
 @check(
     stage="labels",
     needs=["y_true", ("y_pred", "logits")],
     causes=["label-mapping-swapped", "argmin-decoded", "weights-not-loaded"],
+    examples=_examples_of_a_swap,
 )
 def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     """Do the answers mean other labels than the data set's ids say?
 
-    The permutation of the labels that explains the confusion matrix best is found by the
-    Hungarian method and split into its cycles. Null hypothesis for each cycle: no label in it is
-    answered more often with its target than with itself. Test: given the number of examples
-    answered either way, those answered with the target are at most binomial with p = 1/2; exact,
-    times the number of cycles of that length that there are and the number of lengths. A cycle is
-    reported only if, besides, each of its labels goes to its target more often than to itself. If
-    less than half of all answers are right even so, whether labels are swapped or strongly confused
-    cannot be told, and the finding is inconclusive.
-    A healthy model, whose every label is answered with itself at least as often as with any other
-    one, fails with probability at most ``alpha``.
+    A label that is answered at least as often with some other label as with itself points to that
+    one, its target; labels that point to one another in a cycle are a candidate for a swap.
+    Null hypothesis: no label of the cycle prefers its target to itself. Test: given how often each
+    label was answered either way, the answers with the target are at most binomial with p = 1/2.
+    The cycle was chosen by looking at the same counts, so their distribution is taken given the
+    choice: each label's binomial is cut off below the count that made its target the most
+    frequent. That conditional p-value is exact or too large, whatever the number of labels, and
+    pays about one bit of evidence for each label of the cycle, where the number of permutations
+    would cost log2(C!) bits; it is corrected for the number of cycles seen (Bonferroni).
+    Examples are taken as independent. A healthy model, whose every label is answered with itself
+    at least as often as with any other one, fails with probability at most ``alpha``.
+
+    A label without examples closes the cycle that ends in it, since its own row tells nothing.
+    Swapped labels and a strong confusion cannot be told apart, and the finding is inconclusive,
+    where unswapping leaves less than half of the moved labels' or of all examples right, or where
+    one label alone has examples.
 
     With logits, a swap is told from a head that was never loaded: a trained model is as sure of
     the swapped labels as it was of the right ones.
 
-    Source: Kuhn (1955), Naval Research Logistics Quarterly 2, for the assignment.
+    Source: Hung and Fithian (2019), Annals of Statistics 47, for testing what was chosen by rank.
     """
     confusion = evidence.confusion
     if confusion is None:
         return Finding(
             Verdict.INCONCLUSIVE,
-            "the answers cannot be read as one label id for each example",
+            "answers cannot be read as one label id for each example: see decoding_consistent",
             needs=("y_pred",),
         )
-    y_true, num_labels = evidence.y_true, len(confusion)
+    num_labels, total, hits = confusion.num_labels, confusion.total, confusion.right
+    y_true = evidence.y_true
     if y_true.min() < 0 or y_true.max() >= num_labels:
         return Finding(
             Verdict.INCONCLUSIVE,
             f"y_true has ids outside 0..{num_labels - 1}: see labels_valid, then look for swaps",
         )
-    _, targets = linear_sum_assignment(confusion, maximize=True)
-    total, hits = int(confusion.sum()), int(np.trace(confusion))
-    swapped: list[tuple[list[int], float]] = []
-    tried = []
-    for cycle in _cycles(targets):
-        to_target = sum(int(confusion[label, targets[label]]) for label in cycle)
-        to_self = sum(int(confusion[label, label]) for label in cycle)
-        chance = statistics.binomial_at_least(to_target, to_target + to_self, 0.5)
-        p_value = min(1.0, chance * exp(min(_log_cycles(num_labels, len(cycle)), 700)))
-        tried.append(p_value)
-        # A label without examples says nothing for or against the cycle it stands in.
-        present = [label for label in cycle if confusion[label].any()]
-        prefers = all(
-            confusion[label, targets[label]] > confusion[label, label] for label in present
+    if num_labels < 2:
+        return Finding(
+            Verdict.PASSED,
+            f"labels not swapped: {total} examples of a single label",
+            signs={"permutation-recovered": False},
         )
-        if prefers and p_value <= alpha:
-            swapped.append((cycle, p_value))
-    stats: dict[str, Any] = {"accuracy": hits / total, "examples": total}
+    errors = confusion.largest_errors()
+    cycles = _cycles(confusion, errors)
+    tried = [min(1.0, len(cycles) * _p_value(confusion, errors, cycle)) for cycle in cycles]
+    swapped = [cycle for cycle, p_value in zip(cycles, tried, strict=True) if p_value <= alpha]
+    numbers: dict[str, Any] = {"accuracy": hits / total, "examples": total}
+    p_value = min(tried, default=1.0)
     if not swapped:
-        p_value = min(tried, default=1.0)
         return Finding(
             Verdict.PASSED,
             f"labels not swapped: no other order explains the {total} answers better",
-            statistics=stats,
+            statistics=numbers,
             p_value=p_value,
             signs={"permutation-recovered": False},
         )
     permutation = np.arange(num_labels)
-    for cycle, _ in swapped:
-        permutation[cycle] = targets[cycle]
-    after = int(confusion[np.arange(num_labels), permutation].sum())
-    p_value = max(p for _, p in swapped)
+    for cycle in swapped:
+        permutation[cycle] = np.roll(cycle, -1)
+    moved = [label for cycle in swapped for label in cycle]
+    # A label without examples has a target that closes its cycle, and no counts.
+    to_target = np.where(errors.label == permutation, errors.count, 0)
+    recovered = int(to_target[moved].sum())
+    after = hits - int(confusion.hits[moved].sum()) + recovered
     names = evidence.names
-    moved = [label for cycle, _ in swapped for label in cycle]
-    stats |= {
+    numbers |= {
         "permutation": [int(target) for target in permutation],
         "accuracy_after": after / total,
         "moved_labels": [names[label] for label in moved],
     }
-    first = moved[0]
-    if after < 0.5 * total:
+    first = next(label for label in moved if confusion.support[label])
+    goes = f"{quoted(names[first], 14)} is answered {quoted(names[permutation[first]], 14)}"
+    rights = f"{share(hits, total)} right, unswapped {share(after, total)}"
+    support = confusion.support[moved]
+    if 2 * after < total or 2 * recovered < support.sum() or np.count_nonzero(support) < 2:
         return Finding(
             Verdict.INCONCLUSIVE,
-            f"swapped labels or strong confusion: {share(hits, total)} right, unswapped "
-            f"{share(after, total)}; {quoted(names[first], 14)} goes to "
-            f"{quoted(names[permutation[first]], 14)}",
-            statistics=stats,
+            f"swapped or strongly confused labels, cannot tell: {goes}; {rights}",
+            statistics=numbers,
             p_value=p_value,
+            needs=() if evidence.label_names is not None else ("label_names",),
         )
     signs = {
         "permutation-recovered": True,
-        "unsure-of-permutation": _unsure(evidence, permutation, after / total),
+        "unsure-of-permutation": _unsure(evidence, after / total),
     }
     return Finding(
         Verdict.FAILED,
-        f"labels swapped: {len(moved)} of {num_labels}, {quoted(names[first], 14)} is answered "
-        f"{quoted(names[permutation[first]], 14)}; {share(hits, total)} right, unswapped "
-        f"{share(after, total)}, {probability(p_value)}",
-        statistics=stats,
+        f"labels swapped: {len(moved)} of {num_labels}, {goes}; {rights}, {probability(p_value)}",
+        statistics=numbers,
         p_value=p_value,
         causes=("label-mapping-swapped", "argmin-decoded", "weights-not-loaded"),
         fix=_unswap(names, permutation) + "\n# or encode y_true in the order that training used",
@@ -271,8 +290,8 @@ def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
                 (
                     names[label],
                     names[permutation[label]],
-                    f"{confusion[label, permutation[label]]:,}",
-                    f"{confusion[label, label]:,}",
+                    f"{to_target[label]:,}",
+                    f"{confusion.hits[label]:,}",
                 )
                 for label in moved
             ),
@@ -286,32 +305,51 @@ def _unswap(names: Sequence[str], permutation: npt.NDArray[Any]) -> str:
     return _mapping_to_paste(corrected)
 
 
-def _cycles(targets: npt.NDArray[Any]) -> list[list[int]]:
+def _cycles(confusion: Confusion, errors: LargestErrors) -> list[list[int]]:
+    """Return the labels that point to one another in a cycle, each label before its target."""
+    points = (errors.count > 0) & (errors.count >= confusion.hits)
+    target = np.where(points, errors.label, -1)
+    pointed_at = np.bincount(target[points], minlength=confusion.num_labels)
+    for end in np.flatnonzero((confusion.support == 0) & (pointed_at == 1)):
+        # Walk back to the label that nothing points to: the one that this label must mean.
+        start, seen = int(end), {int(end)}
+        while pointed_at[start] == 1:
+            start = int(np.flatnonzero(target == start)[0])
+            if start in seen:
+                break
+            seen.add(start)
+        if pointed_at[start] == 0:
+            target[end] = start
     cycles = []
-    seen: set[int] = set()
-    for start in range(len(targets)):
-        cycle = []
-        label = start
-        while label not in seen:
-            seen.add(label)
-            cycle.append(label)
-            label = int(targets[label])
-        if len(cycle) > 1:
-            cycles.append(cycle)
+    done: set[int] = set()
+    for first in np.flatnonzero(target >= 0).tolist():
+        path = []
+        label = first
+        while label >= 0 and label not in done:
+            done.add(label)
+            path.append(label)
+            label = int(target[label])
+        if label in path:
+            cycles.append(path[path.index(label) :])
     return cycles
 
 
-def _log_cycles(num_labels: int, length: int) -> float:
-    """Log of the number of cycles of that length, times the number of lengths tried."""
-    chosen = lgamma(num_labels + 1) - lgamma(num_labels - length + 1)
-    return chosen - log(length) + log(max(num_labels - 1, 1))
+def _p_value(confusion: Confusion, errors: LargestErrors, cycle: list[int]) -> float:
+    """Return the p-value of a cycle, given that it was chosen for its counts."""
+    to_target, to_self = errors.count[cycle], confusion.hits[cycle]
+    either = to_target + to_self
+    p_value = statistics.binomial_at_least(int(to_target.sum()), int(either.sum()), 0.5)
+    if confusion.num_labels == 2:
+        return p_value  # there was nothing to choose from
+    least = np.maximum(errors.next_count[cycle], (either + 1) // 2)
+    chosen = stats.binom.sf(least - 1, either, 0.5)
+    return float(min(1.0, np.exp(np.log(max(p_value, 1e-300)) - np.log(chosen).sum())))
 
 
-def _unsure(evidence: Evidence, permutation: npt.NDArray[Any], accuracy: float) -> bool:
+def _unsure(evidence: Evidence, accuracy: float) -> bool:
     """Whether the outputs are far less sure than a trained model that is right that often."""
-    probabilities = evidence.probabilities
-    if probabilities is None or probabilities.shape[1] != len(permutation):
+    outputs, num_labels = evidence.outputs, evidence.num_labels or 0
+    if outputs is None or outputs.broken_rows or evidence.logits.shape[1] != num_labels:
         return False
-    chance = 1 / len(permutation)
-    confidence = float(probabilities.max(axis=1).mean())
-    return confidence - chance < 0.2 * (accuracy - chance)
+    chance = 1 / num_labels
+    return bool(outputs.confidence * (1 - chance) < 0.2 * (accuracy - chance))

@@ -12,7 +12,9 @@ import numpy.typing as npt
 from .. import statistics
 from ..evidence import Evidence
 from ..findings import Finding, Verdict
+from ..logits import summarise
 from ..messages import count, probability, quoted, share
+from ..statistics import Confusion
 from . import ALPHA, check
 
 __all__ = [
@@ -90,10 +92,10 @@ def logits_valid(
     rows, width = logits.shape
     names = len(evidence.names)
     stats: dict[str, Any] = {"rows": rows, "width": width}
-    finite = bool(np.isfinite([logits.min(), logits.max()]).all())
-    signs = {"logits-not-finite": not finite}
-    if not finite:
-        bad = int(np.count_nonzero(~np.isfinite(logits).all(axis=1)))
+    outputs = evidence.outputs
+    bad = outputs.broken_rows
+    signs = {"logits-not-finite": bad > 0}
+    if bad:
         return Finding(
             Verdict.FAILED,
             f"logits not finite: {bad}/{rows} rows hold NaN or infinity",
@@ -115,21 +117,21 @@ def logits_valid(
             f"or load the model with num_labels={names}",
             signs=signs,
         )
-    spread = _spread(logits)
-    stats["spread"] = spread
+    stats |= {
+        "spread": outputs.spread,
+        "confidence": outputs.confidence,
+        "probabilities": outputs.probabilities,
+    }
     if rows > 1:
-        signs["logits-constant"] = spread < FLAT_SPREAD
-        signs["logits-bit-equal"] = bool((logits[1:] == logits[0]).all())
-        signs["logits-faint"] = spread < FAINT_SPREAD
-    confidence = _confidence(evidence.probabilities)
-    stats["confidence"] = confidence
-    signs["confidence-faint"] = confidence < FAINT_CONFIDENCE
-    if evidence.train_probabilities is not None:
-        trained = _confidence(evidence.train_probabilities)
+        signs["logits-constant"] = outputs.spread < FLAT_SPREAD
+        signs["logits-bit-equal"] = outputs.equal
+        signs["logits-faint"] = outputs.spread < FAINT_SPREAD
+    signs["confidence-faint"] = outputs.confidence < FAINT_CONFIDENCE
+    if evidence.train_logits is not None:
+        trained = summarise(evidence.train_logits).confidence
         stats["train_confidence"] = trained
-        signs["confidence-lost-since-training"] = confidence < trained / 3
-    signs["outputs-are-probabilities"] = evidence.outputs_are_probabilities
-    stats["probabilities"] = evidence.outputs_are_probabilities
+        signs["confidence-lost-since-training"] = outputs.confidence < trained / 3
+    signs["outputs-are-probabilities"] = outputs.probabilities
     if signs.get("logits-bit-equal"):
         return Finding(
             Verdict.FAILED,
@@ -140,7 +142,7 @@ def logits_valid(
             "learning rate of 1e-5 to 5e-5",
             signs=signs,
         )
-    if evidence.outputs_are_probabilities and not allow_probabilities:
+    if outputs.probabilities and not allow_probabilities:
         return Finding(
             Verdict.FAILED,
             f"not raw logits: {rows} rows lie in [0, 1]"
@@ -151,32 +153,13 @@ def logits_valid(
             fix="return the layer before the softmax, or use a loss with from_logits=False",
             signs=signs,
         )
-    kind = "probabilities" if evidence.outputs_are_probabilities else "logits"
+    kind = "probabilities" if outputs.probabilities else "logits"
     return Finding(
         Verdict.PASSED,
-        f"{kind} valid: {rows} x {width}, finite, spread {spread:.3g} over inputs",
+        f"{kind} valid: {rows} x {width}, finite, spread {outputs.spread:.3g} over inputs",
         statistics=stats,
         signs=signs,
     )
-
-
-def _spread(logits: npt.NDArray[Any]) -> float:
-    """Mean standard deviation over the rows of the row-centred outputs: 0 if inputs do not matter.
-
-    Only differences within a row decide a label, so a shift common to a row is taken out.
-    """
-    if logits.shape[1] == 1:
-        return float(logits.std(dtype=np.float64))
-    centred = logits - logits.mean(axis=1, keepdims=True, dtype=np.float64)
-    return float(centred.std(axis=0, dtype=np.float64).mean())
-
-
-def _confidence(probabilities: npt.NDArray[Any] | None) -> float:
-    """Mean top probability, from 0 (always 1/C) to 1."""
-    if probabilities is None:
-        return 1.0
-    chance = 1 / probabilities.shape[1]
-    return float((probabilities.max(axis=1).mean() - chance) / (1 - chance))
 
 
 @dataclass(frozen=True)
@@ -191,7 +174,7 @@ class Collapse:
 
 
 def collapse_test(
-    confusion: npt.NDArray[np.int64], label: int, alpha: float, max_share_of_others: float = 0.8
+    confusion: Confusion, label: int, alpha: float, max_share_of_others: float = 0.8
 ) -> Collapse:
     """Test whether one label is the answer to everything, given the true labels.
 
@@ -200,8 +183,8 @@ def collapse_test(
     rare class may be beyond that limit and still see something, answers that are associated with
     the true label (Fisher's exact test at 0.01) are never called collapsed.
     """
-    others = int(confusion.sum() - confusion[label].sum())
-    answered = int(confusion[:, label].sum() - confusion[label, label])
+    others = int(confusion.total - confusion.support[label])
+    answered = int(confusion.predicted[label] - confusion.hits[label])
     p_value = statistics.binomial_at_least(answered, others, max_share_of_others)
     tells_something = statistics.match_above_chance(confusion) <= 0.01
     collapsed = p_value <= alpha and not tells_something
@@ -219,9 +202,8 @@ def demonstrably_good(evidence: Evidence, alpha: float) -> bool:
     confusion = evidence.confusion
     if confusion is None:
         return False
-    total, hits = int(confusion.sum()), int(np.trace(confusion))
-    majority = float(confusion.sum(axis=1).max()) / total
-    low, _ = statistics.clopper_pearson(hits, total, alpha)
+    majority = float(confusion.support.max()) / confusion.total
+    low, _ = statistics.clopper_pearson(confusion.right, confusion.total, alpha)
     return low > (1 + majority) / 2
 
 
@@ -271,7 +253,7 @@ def not_collapsed(
     answers = evidence.answers
     if answers is None:
         return _not_one_label_each(evidence)
-    counts = np.bincount(answers, minlength=evidence.num_labels or 0)
+    counts = statistics.label_counts(answers, evidence.num_labels or 0)
     label, total = int(counts.argmax()), len(answers)
     top = int(counts[label])
     name = quoted(evidence.names[label], 20)
@@ -284,21 +266,19 @@ def not_collapsed(
     everything = f"{top}/{total} predictions are {name}"
     if evidence.confusion is None:
         p_value = statistics.binomial_at_least(top, total, max_share)
-        needed = statistics.examples_for_equal_answers(alpha, max_share)
         base = f"limit {max_share:.0%} without y_true"
         collapsed, undecided = p_value <= alpha, top > max_share * total
+        true_part = None
     else:
         confusion = evidence.confusion
         result = collapse_test(confusion, label, alpha, max_share_of_others)
         p_value, collapsed = result.p_value, result.collapsed
         stats |= {"others": result.others, "answered_others": result.answered_others}
-        true_share = share(int(confusion[label].sum()), int(confusion.sum()))
+        true_share = share(int(confusion.support[label]), confusion.total)
         base = f"{true_share} of y_true"
-        needed = statistics.examples_for_equal_answers(alpha, max_share_of_others)
-        undecided = top >= 0.98 * total and not result.informative and result.others < needed
-        needed = int(np.ceil(needed * confusion.sum() / max(result.others, 1)))
+        undecided = not result.informative
+        true_part = min(1 - 1 / confusion.total, confusion.support[label] / confusion.total)
     signs["collapsed"] = collapsed
-    table = _label_table(evidence)
     if collapsed:
         return Finding(
             Verdict.FAILED,
@@ -308,10 +288,17 @@ def not_collapsed(
             causes=COLLAPSE_CAUSES,
             fix="check class balance, then retrain at a learning rate of 1e-5 to 5e-5 with warm-up",
             signs=signs,
-            table=table,
+            table=_label_table(evidence),
         )
     if undecided and signs["answers-nearly-constant"]:
         del signs["collapsed"]
+        needed = _examples_of_collapse(
+            alpha=alpha,
+            power=0.9,
+            true_share=true_part,
+            max_share=max_share,
+            max_share_of_others=max_share_of_others,
+        )
         return Finding(
             Verdict.INCONCLUSIVE,
             f"undecided: {everything} ({base}); about {needed} would tell",
@@ -319,7 +306,7 @@ def not_collapsed(
             p_value=p_value,
             needs=("y_true",) if evidence.y_true is None else (),
             signs=signs,
-            table=table,
+            table=_label_table(evidence),
         )
     return Finding(
         Verdict.PASSED,
@@ -387,8 +374,8 @@ def _not_one_label_each(evidence: Evidence) -> Finding:
 
 
 def _label_table(evidence: Evidence) -> tuple[tuple[str, ...], ...]:
-    predicted = np.bincount(evidence.answers, minlength=evidence.num_labels or 0)
-    true = None if evidence.confusion is None else evidence.confusion.sum(axis=1)
+    predicted = statistics.label_counts(evidence.answers, evidence.num_labels or 0)
+    true = None if evidence.confusion is None else evidence.confusion.support
     order = np.argsort(-predicted, kind="stable")
     return (
         ("label", "true", "predicted"),
@@ -421,12 +408,11 @@ def beats_majority(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     confusion = evidence.confusion
     if confusion is None:
         return _not_one_label_each(evidence)
-    total, hits = int(confusion.sum()), int(np.trace(confusion))
-    true = confusion.sum(axis=1)
+    total, hits, true = confusion.total, confusion.right, confusion.support
     majority = int(true.argmax())
-    expected = float(true @ confusion.sum(axis=0)) / total
+    expected = float(true @ confusion.predicted) / total
     above = statistics.match_above_chance(confusion)
-    below = statistics.match_below_chance(confusion)
+    below, label = statistics.match_below_chance(confusion)
     low, high = statistics.clopper_pearson(hits, total, alpha)
     stats: dict[str, Any] = {
         "accuracy": hits / total,
@@ -442,7 +428,10 @@ def beats_majority(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     if worse:
         return Finding(
             Verdict.FAILED,
-            f"worse than chance: {right}, chance gets {expected / total:.0%}, {probability(below)}",
+            f"worse than chance: {confusion.hits[label]}/{true[label]} "
+            f"{quoted(evidence.names[label], 16)} right, chance gets "
+            f"{true[label] * confusion.predicted[label] / total:.0f}; {share(hits, total)} of all, "
+            f"{probability(below)}",
             statistics=stats,
             p_value=below,
             causes=("label-mapping-swapped", "argmin-decoded", "labels-misaligned"),
@@ -489,7 +478,7 @@ def not_far_below_reference(
     confusion = evidence.confusion
     if confusion is None:
         return _not_one_label_each(evidence)
-    num_labels = len(confusion)
+    num_labels = confusion.num_labels
     rows = in_range(num_labels, evidence.y_true, evidence.reference_y_pred)
     if not rows.any():
         return Finding(Verdict.INCONCLUSIVE, "y_true or reference_y_pred lie outside the label ids")
@@ -497,8 +486,8 @@ def not_far_below_reference(
     p_value = far_below(y_true, evidence.answers[rows], reference, num_labels, min_share_of_skill)
     total, hits = len(y_true), int((evidence.answers[rows] == y_true).sum())
     reference_confusion = statistics.confusion_matrix(y_true, reference, num_labels)
-    reference_hits = int(np.trace(reference_confusion))
-    chance = int(reference_confusion.sum(axis=1).max()) / total
+    reference_hits = reference_confusion.right
+    chance = int(reference_confusion.support.max()) / total
     stats: dict[str, Any] = {
         "accuracy": hits / total,
         "reference_accuracy": reference_hits / total,
@@ -507,7 +496,7 @@ def not_far_below_reference(
     signs = {
         "far-below-reference": worse,
         "reference-weak": reference_hits / total < chance + (1 - chance) / 4,
-        "reference-below-chance": statistics.match_below_chance(reference_confusion) <= alpha,
+        "reference-below-chance": statistics.match_below_chance(reference_confusion)[0] <= alpha,
     }
     versus = (
         f"{share(hits, total)} right, TF-IDF reference {share(reference_hits, total)} "

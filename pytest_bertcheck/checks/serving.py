@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..evidence import Evidence, answers_of
+from ..evidence import Evidence
 from ..findings import Finding, Verdict
+from ..logits import answers_of
 from ..messages import quoted
 from . import ALPHA, check
 

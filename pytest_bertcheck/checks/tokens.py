@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from .. import statistics
-from ..evidence import Evidence, answers_of
+from ..evidence import Evidence
 from ..findings import Finding, Verdict
+from ..logits import answers_of
 from ..messages import count, probability, share
 from . import ALPHA, check
 from .outputs import demonstrably_good, far_below, in_range
