@@ -20,12 +20,16 @@ _MODULES = {
         "assert_deterministic",
         "assert_inputs_distinct",
         "assert_label_mapping_consistent",
+        "assert_labels_clean",
+        "assert_labels_informative",
         "assert_labels_not_swapped",
         "assert_labels_valid",
         "assert_logits_valid",
         "assert_not_collapsed",
         "assert_not_far_below_reference",
         "assert_reload_equal",
+        "assert_splits_consistent",
+        "assert_training_data_shuffled",
         "assert_training_progressed",
         "assert_truncation_harmless",
     ),
@@ -54,12 +58,16 @@ if TYPE_CHECKING:
     from .assertions import assert_deterministic as assert_deterministic
     from .assertions import assert_inputs_distinct as assert_inputs_distinct
     from .assertions import assert_label_mapping_consistent as assert_label_mapping_consistent
+    from .assertions import assert_labels_clean as assert_labels_clean
+    from .assertions import assert_labels_informative as assert_labels_informative
     from .assertions import assert_labels_not_swapped as assert_labels_not_swapped
     from .assertions import assert_labels_valid as assert_labels_valid
     from .assertions import assert_logits_valid as assert_logits_valid
     from .assertions import assert_not_collapsed as assert_not_collapsed
     from .assertions import assert_not_far_below_reference as assert_not_far_below_reference
     from .assertions import assert_reload_equal as assert_reload_equal
+    from .assertions import assert_splits_consistent as assert_splits_consistent
+    from .assertions import assert_training_data_shuffled as assert_training_data_shuffled
     from .assertions import assert_training_progressed as assert_training_progressed
     from .assertions import assert_truncation_harmless as assert_truncation_harmless
     from .checks import required_examples as required_examples

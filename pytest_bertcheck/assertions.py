@@ -16,6 +16,8 @@ import numpy as np
 from .checks import ALPHA, find_check
 from .evidence import Evidence, outputs_to_array
 from .findings import Finding, Verdict
+from .logits import are_probabilities
+from .reference import cross_validated
 
 __all__ = [
     "InconclusiveWarning",
@@ -25,12 +27,16 @@ __all__ = [
     "assert_deterministic",
     "assert_inputs_distinct",
     "assert_label_mapping_consistent",
+    "assert_labels_clean",
+    "assert_labels_informative",
     "assert_labels_not_swapped",
     "assert_labels_valid",
     "assert_logits_valid",
     "assert_not_collapsed",
     "assert_not_far_below_reference",
     "assert_reload_equal",
+    "assert_splits_consistent",
+    "assert_training_data_shuffled",
     "assert_training_progressed",
     "assert_truncation_harmless",
 ]
@@ -95,6 +101,157 @@ def assert_labels_valid(
     names = _names_of(num_labels) if label_names is None else label_names
     evidence = Evidence(y_true=labels, dataset_label_names=names)
     _judge("labels_valid", evidence, ALPHA, strict)
+
+
+def assert_training_data_shuffled(
+    y_train: Any, *, label_names: Any = None, alpha: float = ALPHA, strict: bool = False
+) -> None:
+    """Assert that the training rows are fed in random order.
+
+    Parameters
+    ----------
+    y_train : (m,) int
+        Training label ids in the order in which the training loop gets them: one epoch of the
+        loader, not the data set as it is stored.
+    label_names : (C,) str, optional
+        Names by id, for the message.
+
+    Raises
+    ------
+    AssertionError
+        If equal labels stand together: sorted rows, blocks of a label, a shuffle buffer smaller
+        than the data. Wald and Wolfowitz' runs test, exact.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> stored = np.repeat([0, 1, 2], 40)
+    >>> assert_training_data_shuffled(np.random.default_rng(0).permutation(stored))
+    """
+    evidence = Evidence(y_train=y_train, dataset_label_names=label_names)
+    _judge("training_data_shuffled", evidence, alpha, strict, only_if_harmful=False)
+
+
+def assert_splits_consistent(
+    y_train: Any,
+    y_true: Any,
+    *,
+    label_names: Any = None,
+    max_difference: float = 0.1,
+    allow_missing: bool = False,
+    alpha: float = ALPHA,
+    strict: bool = False,
+) -> None:
+    """Assert that training and evaluation hold the same labels in about the same shares.
+
+    Parameters
+    ----------
+    y_train, y_true : (m,) int, (n,) int
+        Label ids of the training and of the evaluation rows.
+    label_names : (C,) str, optional
+        Names by id, for the message.
+    max_difference
+        How far the shares of a label in the two may be apart.
+    allow_missing
+        Accept an evaluation set without some of the training labels.
+
+    Raises
+    ------
+    AssertionError
+        If a label is missing from one of the two, or its shares differ by more than
+        ``max_difference``, and chance does not explain it at ``alpha``.
+
+    Examples
+    --------
+    >>> assert_splits_consistent([0, 1, 2] * 50, [0, 1, 2] * 20)
+    """
+    evidence = Evidence(y_train=y_train, y_true=y_true, dataset_label_names=label_names)
+    limits = {"max_difference": max_difference, "allow_missing": allow_missing}
+    _judge("splits_consistent", evidence, alpha, strict, **limits)
+
+
+def assert_labels_informative(
+    texts: Sequence[str],
+    labels: Any,
+    *,
+    label_names: Any = None,
+    min_skill: float = 0.1,
+    alpha: float = ALPHA,
+    strict: bool = False,
+) -> None:
+    """Assert that the labels are about the texts.
+
+    TF-IDF and logistic regression are cross-validated on the rows. It passes if that beats labels
+    dealt at random, and fails if it is significantly short of ``min_skill``: labels were shuffled,
+    or the task is beyond a bag of words.
+
+    Parameters
+    ----------
+    texts : sequence of m str
+        Training texts.
+    labels : (m,) int
+        Their label ids, at least three rows of each.
+    label_names : (C,) str, optional
+        Names by id, for the message.
+    min_skill
+        Share of the way from the majority's share of rows to 1 that labels worth learning allow.
+
+    Raises
+    ------
+    AssertionError
+        If the labels tell nothing about the texts.
+
+    Examples
+    --------
+    >>> texts = ["cheap pills", "lunch today", "cheap watches", "lunch with me"] * 5
+    >>> assert_labels_informative(texts, [1, 0, 1, 0] * 5)
+    """
+    evidence = _out_of_fold(texts, labels, label_names)
+    _judge("labels_informative", evidence, alpha, strict, min_skill=min_skill)
+
+
+def assert_labels_clean(
+    texts: Sequence[str],
+    labels: Any,
+    *,
+    label_names: Any = None,
+    probabilities: Any = None,
+    max_share: float = 0.1,
+    alpha: float = ALPHA,
+    strict: bool = False,
+) -> None:
+    """Assert that at most ``max_share`` of the labels are confidently contradicted.
+
+    Confident learning (Northcutt, Jiang and Chuang 2021, JAIR 70) on probabilities of a model that
+    did not see the row. The message shows the rows that are contradicted most. What is contradicted
+    need not be wrong: a hard task contradicts good labels too, so read the rows before the limit.
+
+    Parameters
+    ----------
+    texts : sequence of m str
+        Training texts.
+    labels : (m,) int
+        Their label ids.
+    label_names : (C,) str, optional
+        Names by id, for the message.
+    probabilities : (m, C) float, optional
+        Out-of-fold probabilities of a model of your own. Without them TF-IDF and logistic
+        regression are cross-validated, which takes at least three rows of each label.
+    max_share
+        Share of the rows that may be contradicted.
+
+    Raises
+    ------
+    AssertionError
+        If significantly more are.
+
+    Examples
+    --------
+    >>> texts = ["cheap pills", "lunch today", "cheap watches", "lunch with me"] * 5
+    >>> assert_labels_clean(texts, [1, 0, 1, 0] * 5)
+    """
+    evidence = _out_of_fold(texts, labels, label_names, probabilities)
+    _judge("labels_clean", evidence, alpha, strict, max_share=max_share, texts=list(texts))
 
 
 def assert_label_mapping_consistent(
@@ -464,6 +621,51 @@ def _either(outputs: Any) -> dict[str, Any]:
         return {}
     array = outputs_to_array(outputs)
     return {"y_pred": array} if array.ndim == 1 else {"logits": array}
+
+
+def _out_of_fold(
+    texts: Sequence[str], labels: Any, label_names: Any, probabilities: Any = None
+) -> Evidence:
+    """Return evidence of labels and of a model's answers to rows that it did not see.
+
+    Ids are numbered anew, so that large ones and gaps between them cost nothing.
+    """
+    if isinstance(texts, str) or not hasattr(texts, "__len__"):
+        raise TypeError(f"texts: expected a sequence of str, got {texts!r:.60}")
+    odd = [text for text in texts if not isinstance(text, str)]
+    if odd:
+        raise TypeError(f"texts: expected str, got {odd[0]!r:.60}")
+    given = Evidence(y_train=labels, dataset_label_names=label_names)
+    if given.y_train is None:
+        raise ValueError("labels: expected label ids, got None")
+    if len(texts) != len(given.y_train):
+        raise ValueError(
+            f"labels: expected one for each of {len(texts)} texts, got {len(given.y_train)}"
+        )
+    ids, labels = np.unique(given.y_train, return_inverse=True)
+    names = given.dataset_label_names
+    if ids[0] < 0 or (names is not None and ids[-1] >= len(names)):
+        raise ValueError(
+            f"labels: expected ids within 0..{'C' if names is None else len(names)}-1, got "
+            f"{ids[0]} to {ids[-1]}; leave out the rows without a label"
+        )
+    fields: dict[str, Any] = {
+        "y_train": labels,
+        "dataset_label_names": [str(label if names is None else names[label]) for label in ids],
+    }
+    if probabilities is None:
+        answers, found = cross_validated(texts, labels, len(ids))
+        fields |= {"train_reference_y_pred": answers, "train_reference_probabilities": found}
+    else:
+        outputs = Evidence(logits=probabilities)
+        width = outputs.logits.shape[1]
+        if width <= ids[-1] or not are_probabilities(outputs.logits):
+            raise ValueError(
+                "probabilities: expected rows that sum to 1, a column for each label id, got "
+                f"shape {outputs.logits.shape}"
+            )
+        fields["train_reference_probabilities"] = outputs.logits[:, ids]
+    return Evidence(**fields)
 
 
 def _names_of(num_labels: int | None) -> list[str] | None:

@@ -46,6 +46,8 @@ SIGNS: dict[str, tuple[str, str]] = {
     "inputs-empty": ("inputs are empty", ""),
     "inputs-equal": ("all inputs are encoded alike", "different texts are encoded differently"),
     "inputs-unknown": ("inputs are all [UNK]", ""),
+    "label-never-trained": ("training never saw a label of the evaluation set", ""),
+    "last-fed-is-the-answer": ("the one answer is the label that was fed last", ""),
     "less-than-an-epoch": ("training saw less than one epoch", ""),
     "logits-bit-equal": ("the outputs are bit for bit the same for all inputs", ""),
     "logits-constant": (
@@ -78,6 +80,14 @@ SIGNS: dict[str, tuple[str, str]] = {
     "steps-few": ("training took {train_steps} steps", "training took enough steps to learn"),
     "train-loss-huge": ("the training loss exploded", ""),
     "train-loss-learnt": ("the training loss fell", "the training loss never fell"),
+    "training-in-label-order": (
+        "training rows stand in label order: {runs} runs, {expected_runs:.0f} at random",
+        "the training rows stand in random order",
+    ),
+    "training-labels-noisier": (
+        "training labels are contradicted more often than evaluation labels",
+        "training labels are no noisier than evaluation labels",
+    ),
     "training-labels-tell-nothing": (
         "a TF-IDF model cross-validated on the training rows is at chance",
         "the training labels tell of the training texts",
@@ -110,6 +120,8 @@ ASKS: dict[str, str] = {
     "steps-few": "train_steps",
     "train-loss-learnt": "loss",
     "training-imbalanced": "y_train",
+    "training-in-label-order": "y_train",
+    "training-labels-noisier": "train_logits",
     "training-labels-tell-nothing": "train_reference_y_pred",
     "unknown-tokens-many": "unknown_token_share",
     "val-loss-learnt": "val_loss",
@@ -175,8 +187,38 @@ TABLE: dict[str, Row] = {
         fix="keep texts and labels in one table while shuffling; print five (text, label) pairs",
         settled_by="cross-validate TF-IDF + logistic regression on the training rows: at chance?",
     ),
+    "labels-noisy": Row(
+        requires=("training-labels-noisier",),
+        weights={
+            "training-labels-noisier": (6, 0),
+            "training-labels-tell-nothing": (-4, 1),
+        },
+        fix="read twenty training rows with their labels; assert_labels_clean lists doubtful ones",
+        settled_by="correct the most doubtful rows and train again",
+    ),
+    "training-data-sorted": Row(
+        requires=(("training-in-label-order", "label-never-trained"),),
+        forbids=(*INPUTS_LOST, *DECODING, "logits-not-finite"),
+        weights={
+            "permutation-recovered": (-3, 0),
+            "training-in-label-order": (3, 0),
+            "label-never-trained": (6, 0),
+            "last-fed-is-the-answer": (5, 0),
+            "collapsed": (1, -1),
+            "val-loss-learnt": (-4, 1),
+            "rate-far-below-usual": (-3, 0),
+            "no-step-taken": (-5, 0),
+            "steps-few": (-2, 0),
+            "weights-unloaded": (-4, 0),
+            "confidence-lost-since-training": (-3, 0),
+        },
+        fix="shuffle the rows once before splitting, and again in every epoch",
+        settled_by="shuffle the rows once and train again",
+    ),
     "label-mapping-swapped": Row(
         requires=("permutation-recovered",),
+        # A label that was never trained is answered with others, as if it were exchanged.
+        forbids=("label-never-trained",),
         weights={
             "permutation-recovered": (7, -6),
             "unsure-of-permutation": (-6, 1),

@@ -10,21 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
 
 from .evidence import Evidence, outputs_to_array
 from .pipeline import Pipeline
+from .reference import FOLDS, cross_validated, readable, reference_model
 
 __all__ = ["PROBES", "SAMPLE_SIZE", "observe"]
 
 SAMPLE_SIZE = 32
 """Examples that a probe runs again: enough to see that outputs differ, since any difference is."""
-
-FOLDS = 3
-"""Folds in which the reference model is cross-validated on the training rows."""
 
 TOKEN_FIELDS = (
     "input_ids",
@@ -101,20 +95,20 @@ def reference(pipeline: Pipeline, fields: Mapping[str, Any]) -> Fields:
     """
     if pipeline.train_texts is None or pipeline.y_train is None:
         return {}
-    y_train = outputs_to_array(pipeline.y_train, "y_train")
-    words = TfidfVectorizer().build_analyzer()
-    if len(np.unique(y_train)) < 2 or not any(words(text) for text in pipeline.train_texts):
+    y_train = Evidence(y_train=pipeline.y_train).y_train
+    counts = np.unique(y_train, return_counts=True)[1]
+    if len(counts) < 2 or not readable(pipeline.train_texts):
         return {}  # nothing that a bag of words could learn
-    model = _reference_model()
-    found = {"reference_y_pred": model.fit(pipeline.train_texts, y_train).predict(pipeline.texts)}
-    if np.unique(y_train, return_counts=True)[1].min() >= FOLDS:
-        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)  # rows may come sorted
-        found["train_reference_y_pred"] = cross_val_predict(
-            model, pipeline.train_texts, y_train, cv=folds
-        )
+    model = reference_model().fit(pipeline.train_texts, y_train)
+    found = {"reference_y_pred": model.predict(pipeline.texts)}
+    num_labels = max(2, np.shape(fields["logits"])[-1])
+    if counts.min() >= FOLDS and y_train.min() >= 0 and y_train.max() < num_labels:
+        answers, probabilities = cross_validated(pipeline.train_texts, y_train, num_labels)
+        found["train_reference_y_pred"] = answers
+        found["train_reference_probabilities"] = probabilities
     if pipeline.encode is not None and "input_ids" in fields:
         train_ids = _ids_as_text(pipeline.encode(pipeline.train_texts))
-        model = _reference_model(token_pattern=r"\S+").fit(train_ids, y_train)
+        model = reference_model(token_pattern=r"\S+").fit(train_ids, y_train)
         found["kept_reference_y_pred"] = model.predict(_ids_as_text(fields))
     return found
 
@@ -134,13 +128,6 @@ def _checked(outputs: Any, texts: Sequence[str], name: str) -> Any:
             f"predict: expected outputs for {len(texts)} texts, got {array.shape} ({name})"
         )
     return array
-
-
-def _reference_model(**vectorizer: Any) -> Any:
-    return make_pipeline(
-        TfidfVectorizer(sublinear_tf=True, **vectorizer),
-        LogisticRegression(max_iter=1000),
-    )
 
 
 def _ids_as_text(encoding: Mapping[str, Any]) -> list[str]:

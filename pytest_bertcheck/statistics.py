@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse, stats
+from scipy import optimize, sparse, stats
 
 __all__ = [
     "Confusion",
@@ -22,11 +22,17 @@ __all__ = [
     "confusion_matrix",
     "entropy",
     "holm",
+    "hypergeometric_at_least",
+    "hypergeometric_at_most",
     "label_counts",
     "match_above_chance",
     "match_below_chance",
     "paired_worse",
+    "rate_above",
+    "runs_too_few",
+    "trials_for_gap",
     "trials_for_power",
+    "trials_for_successes",
 ]
 
 
@@ -38,6 +44,16 @@ def binomial_at_least(successes: int, trials: int, probability: float) -> float:
 def binomial_at_most(successes: int, trials: int, probability: float) -> float:
     """P(X <= successes) for X ~ Binomial(trials, probability)."""
     return float(stats.binom.cdf(successes, trials, probability))
+
+
+def hypergeometric_at_least(hits: int, total: int, marked: int, drawn: int) -> float:
+    """P(X >= hits) for X marked ones among ``drawn`` of ``total``, of which some are marked."""
+    return float(stats.hypergeom.sf(hits - 1, total, marked, drawn))
+
+
+def hypergeometric_at_most(hits: int, total: int, marked: int, drawn: int) -> float:
+    """P(X <= hits) for X marked ones among ``drawn`` of ``total``, of which some are marked."""
+    return float(stats.hypergeom.cdf(hits, total, marked, drawn))
 
 
 def clopper_pearson(successes: int, trials: int, alpha: float) -> tuple[float, float]:
@@ -178,6 +194,56 @@ def match_below_chance(confusion: Confusion) -> tuple[float, int]:
     return float(min(1.0, p_values[label] * c.num_labels)), label
 
 
+def rate_above(
+    successes: int,
+    trials: int,
+    other_successes: int,
+    other_trials: int,
+    *,
+    margin: float,
+) -> float:
+    """Test whether one rate is above another by more than a margin.
+
+    Null hypothesis: the rate is at most the other rate plus ``margin``. Test: the one-sided
+    Clopper-Pearson bounds of the two, each at half the level, leave no room for that. It is
+    conservative: two standard errors are added where the root of their squares would do.
+    """
+
+    def tails(other: float) -> tuple[float, float]:
+        return (
+            binomial_at_least(successes, trials, min(1.0, other + margin)),
+            binomial_at_most(other_successes, other_trials, other),
+        )
+
+    def difference(other: float) -> float:
+        above, below = tails(other)
+        return above - below
+
+    if difference(0.0) >= 0 or difference(1.0) <= 0:
+        return 1.0
+    crossing = optimize.bisect(difference, 0.0, 1.0, xtol=1e-9)
+    return min(1.0, 2 * max(tails(crossing)))
+
+
+def runs_too_few(labels: npt.NDArray[np.integer[Any]]) -> float:
+    """Test that labels come in random order, against 'equal labels stand together'.
+
+    Null hypothesis: all orders of these labels are equally likely. The number of runs of each
+    label, the others counted as one, is then hypergeometric: of the gaps between the others it
+    takes so many. The smallest p-value is corrected for the number of labels by Bonferroni's
+    inequality.
+
+    Source: Wald and Wolfowitz (1940), Annals of Mathematical Statistics 11; the exact number of
+    runs of one kind by Stevens (1939), Annals of Eugenics 9.
+    """
+    starts = np.r_[True, labels[1:] != labels[:-1]]
+    kinds, ids = np.unique(labels, return_inverse=True)
+    rows = np.bincount(ids)
+    runs = np.bincount(ids[starts], minlength=len(kinds))
+    p_values = stats.hypergeom.cdf(runs, len(labels), len(labels) - rows + 1, rows)
+    return float(min(1.0, np.min(p_values) * len(kinds)))
+
+
 def entropy(counts: npt.NDArray[Any] | Sequence[float]) -> float:
     """Return the entropy in nats of a distribution given by its counts.
 
@@ -205,7 +271,7 @@ def trials_for_power(null: float, alternative: float, alpha: float, power: float
     """Return the trials after which the exact binomial test of ``null`` finds ``alternative``.
 
     The power of an exact test rises in a saw-tooth: from this number of trials on, it never again
-    falls below ``power``.
+    falls below ``power``. Many thousands are given by the normal approximation.
 
     Raises
     ------
@@ -216,8 +282,13 @@ def trials_for_power(null: float, alternative: float, alpha: float, power: float
     low, high = sorted((null, alternative))
     if alternative < null:  # count the failures instead: one tail serves both directions
         low, high = 1 - null, 1 - alternative
+    deviations = np.sqrt([low * (1 - low), high * (1 - high)])
+    quantiles = [stats.norm.isf(alpha), stats.norm.isf(1 - power)]
+    roughly = (float(quantiles @ deviations) / max(high - low, 1e-9)) ** 2
+    if 2**13 < roughly <= 2**20:  # the teeth are too small to matter, and slow to count
+        return int(np.ceil(roughly))
     most = 64
-    while low < high and most <= 2**20:
+    while low < high and roughly <= 2**20:
         trials = np.arange(1, most + 1)
         critical = stats.binom.isf(alpha, trials, low)
         reached = stats.binom.sf(critical, trials, high) >= power
@@ -228,3 +299,31 @@ def trials_for_power(null: float, alternative: float, alpha: float, power: float
     raise ValueError(
         f"expected a fault that can be told from health, got rates {null:g} and {alternative:g}"
     )
+
+
+def trials_for_gap(
+    rate: float, other_rate: float, margin: float, alpha: float, power: float
+) -> int:
+    """Return the trials of each after which :func:`rate_above` finds a rate above another.
+
+    On the safe side: one point between the two has to serve both bounds.
+
+    Raises
+    ------
+    ValueError
+        If the rates are no further apart than ``margin``, or a million trials would not do.
+    """
+    if rate <= other_rate + margin:
+        raise ValueError(
+            f"expected rates more than {margin:g} apart, got {rate:g} and {other_rate:g}"
+        )
+    between = (rate + other_rate - margin) / 2
+    return max(
+        trials_for_power(between + margin, rate, alpha / 2, float(np.sqrt(power))),
+        trials_for_power(between, other_rate, alpha / 2, float(np.sqrt(power))),
+    )
+
+
+def trials_for_successes(successes: int, rate: float, power: float) -> int:
+    """Return the trials that hold at least so many successes with probability ``power``."""
+    return successes + int(stats.nbinom.ppf(power, successes, rate))

@@ -20,12 +20,16 @@ from pytest_bertcheck import (
     assert_deterministic,
     assert_inputs_distinct,
     assert_label_mapping_consistent,
+    assert_labels_clean,
+    assert_labels_informative,
     assert_labels_not_swapped,
     assert_labels_valid,
     assert_logits_valid,
     assert_not_collapsed,
     assert_not_far_below_reference,
     assert_reload_equal,
+    assert_splits_consistent,
+    assert_training_data_shuffled,
     assert_training_progressed,
     assert_truncation_harmless,
     assertions,
@@ -33,13 +37,16 @@ from pytest_bertcheck import (
 from pytest_bertcheck.checks import all_checks
 from pytest_bertcheck.findings import CAUSES
 
-from .simulate import softmax, trained
+from .simulate import softmax, trained, write_texts
 
 RUN = trained(3, 0, n=300)
 Y, OUTPUTS, NAMES = RUN.y_true, RUN.outputs, list(RUN.names)
 GUESSES = np.random.default_rng(0).integers(0, 3, 300)
 NOISE = np.random.default_rng(1).normal(size=OUTPUTS.shape)
 LONG, SHORT = [90] * 300, [20] * 300
+TEXTS = write_texts(Y, np.random.default_rng(2), own_words=6)
+WRONG = np.where(GUESSES == 0, (Y + 1) % 3, Y)
+IN_ORDER = np.sort(RUN.y_train)
 
 PASSES = {
     "assert_classes_balanced": [
@@ -50,6 +57,26 @@ PASSES = {
         lambda: assert_labels_valid(Y, num_labels=3),
         lambda: assert_labels_valid(Y, label_names=NAMES),
         lambda: assert_labels_valid([0, 7]),
+    ],
+    "assert_training_data_shuffled": [
+        lambda: assert_training_data_shuffled(RUN.y_train, label_names=NAMES),
+        lambda: assert_training_data_shuffled([0, 1] * 30),
+    ],
+    "assert_splits_consistent": [
+        lambda: assert_splits_consistent(RUN.y_train, Y, label_names=NAMES),
+        lambda: assert_splits_consistent(
+            [0, 1, 2] * 50, [1] * 60 + [0] * 40, allow_missing=True, max_difference=0.5
+        ),
+    ],
+    "assert_labels_informative": [
+        lambda: assert_labels_informative(TEXTS, Y, label_names=NAMES),
+        lambda: assert_labels_informative(tuple(TEXTS), (Y + 1000).tolist(), min_skill=0.5),
+    ],
+    "assert_labels_clean": [
+        lambda: assert_labels_clean(TEXTS, Y, label_names=NAMES),
+        lambda: assert_labels_clean(TEXTS, 10**9 * Y),
+        lambda: assert_labels_clean(TEXTS, Y, probabilities=softmax(np.eye(3)[Y] * 3)),
+        lambda: assert_labels_clean(TEXTS, WRONG, max_share=0.5),
     ],
     "assert_label_mapping_consistent": [
         lambda: assert_label_mapping_consistent(dict(enumerate(NAMES)), dataset_labels=NAMES),
@@ -103,6 +130,20 @@ FAILS = {
     "assert_labels_valid": (
         lambda: assert_labels_valid(Y + 1, num_labels=3),
         "labels out of range: y_true has ", "label-out-of-range", "y_true - 1"),
+    "assert_training_data_shuffled": (
+        lambda: assert_training_data_shuffled(IN_ORDER, label_names=NAMES),
+        "rows in label order: 3 runs of equal labels in 300 rows, 200 at random, p < 1e-12",
+        "training-data-sorted", "dataset.shuffle(buffer_size=len(rows))"),
+    "assert_splits_consistent": (
+        lambda: assert_splits_consistent(IN_ORDER[IN_ORDER < 2], Y, label_names=NAMES),
+        f"splits differ: '{NAMES[2]}' is never in training, but 33% of 300 evaluation rows, p < ",
+        "training-data-sorted", "train_test_split(rows, stratify=labels"),
+    "assert_labels_informative": (
+        lambda: assert_labels_informative(TEXTS, GUESSES, label_names=NAMES, min_skill=0.3),
+        "labels tell nothing: TF-IDF right on ", "labels-shuffled", "print five pairs"),
+    "assert_labels_clean": (
+        lambda: assert_labels_clean(TEXTS, WRONG, label_names=NAMES),
+        "labels noisy: ", "labels-noisy", "read the rows shown"),
     "assert_label_mapping_consistent": (
         lambda: assert_label_mapping_consistent(NAMES, dataset_labels=NAMES[::-1]),
         "label mapping differs: 2/3 names", "label-mapping-swapped", "id2label = {0: "),
@@ -146,6 +187,18 @@ FAILS = {
 }  # fmt: skip
 
 OPEN = {
+    "assert_training_data_shuffled": lambda **how: assert_training_data_shuffled([0, 1], **how),
+    "assert_splits_consistent": lambda **how: assert_splits_consistent([0] * 9, [0, 1], **how),
+    "assert_labels_informative": lambda **how: assert_labels_informative(
+        TEXTS[:60], GUESSES[:60], **how
+    ),
+    "assert_labels_clean": lambda **how: assert_labels_clean(
+        TEXTS[:30],
+        Y[:30],
+        max_share=0.01,
+        probabilities=softmax(3 * np.eye(3)[np.r_[(Y[:2] + 1) % 3, Y[2:30]]]),
+        **how,
+    ),
     "assert_label_mapping_consistent": lambda **how: assert_label_mapping_consistent(
         ["LABEL_0", "LABEL_1"], **how
     ),
@@ -291,6 +344,36 @@ def test_mappings_in_every_form(model, dataset):
     reversed_names = ["spam", "ham"]
     with pytest.raises(AssertionError, match="label-mapping-swapped"):
         assert_label_mapping_consistent(model, dataset_labels=reversed_names)
+
+
+def test_doubtful_labels_are_shown_beside_their_texts():
+    """The table has the texts, harmless and cut off, the row, the label given and one suggested."""
+    texts = [f"\x1b[31m{text}" for text in TEXTS]
+    with pytest.raises(AssertionError) as caught:
+        assert_labels_clean(texts, WRONG, label_names=NAMES)
+    message = str(caught.value)
+    assert all(line.isprintable() for line in message.splitlines())
+    header, *rows = message.split("\n\n")[1].splitlines()
+    assert ["text", "row", "given", "suggested"] == header.split()
+    assert 12 == len(rows)
+    right = 0
+    for line in rows:
+        row, given, suggested = line.split()[-3:]
+        assert line.split("...")[0].strip().encode().decode("unicode_escape") in texts[int(row)]
+        assert NAMES[WRONG[int(row)]] == given.strip("'")
+        right += NAMES[Y[int(row)]] == suggested.strip("'")
+    assert 11 <= right
+
+
+def test_probabilities_of_an_own_model_are_judged_by_label_id():
+    """Columns are label ids, however many of them occur; ids are shown for want of names."""
+    labels = np.resize([0, 3], 200)
+    probabilities = np.full((200, 5), 0.05)
+    probabilities[np.arange(200), labels] = 0.8
+    assert_labels_clean(["some words"] * 200, labels, probabilities=probabilities)
+    with pytest.raises(AssertionError, match=r"(?s)labels noisy: 200/200 .* '3' +'0'") as caught:
+        assert_labels_clean(["some words"] * 200, 3 - labels, probabilities=probabilities)
+    assert "cause: labels-noisy" in str(caught.value)
 
 
 def test_a_config_that_contradicts_itself():

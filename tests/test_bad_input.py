@@ -23,12 +23,16 @@ from pytest_bertcheck import (
     assert_deterministic,
     assert_inputs_distinct,
     assert_label_mapping_consistent,
+    assert_labels_clean,
+    assert_labels_informative,
     assert_labels_not_swapped,
     assert_labels_valid,
     assert_logits_valid,
     assert_not_collapsed,
     assert_not_far_below_reference,
     assert_reload_equal,
+    assert_splits_consistent,
+    assert_training_data_shuffled,
     assert_training_progressed,
     assert_truncation_harmless,
     check_pipeline,
@@ -296,6 +300,62 @@ ASSERTIONS = {
     "max_share_of_others negative": case(
         lambda: assert_not_collapsed(LOGITS, y_true=IDS, max_share_of_others=-1),
         "max_share_of_others", "expected", "-1"),
+    "no feed order": case(
+        lambda: assert_training_data_shuffled(None), "assert_training_data_shuffled",
+        "expected y_train"),
+    "feed order as names": case(
+        lambda: assert_training_data_shuffled(["ham", "spam"]), "y_train", "map names to ids"),
+    "one split": case(
+        lambda: assert_splits_consistent(IDS, None), "assert_splits_consistent",
+        "expected y_true"),
+    "difference in points": case(
+        lambda: assert_splits_consistent(IDS, IDS, max_difference=10), "max_difference",
+        "expected a number between 0 and 1", "10"),
+    "texts as one text": case(
+        lambda: assert_labels_informative("a b", [0]), "texts", "expected a sequence of str",
+        "'a b'", error=TypeError),
+    "no texts": case(
+        lambda: assert_labels_clean(None, IDS), "texts", "expected a sequence of str", "None",
+        error=TypeError),
+    "texts that are none": case(
+        lambda: assert_labels_informative(["a", None, "c"], IDS), "texts", "expected str", "None",
+        error=TypeError),
+    "fewer labels than texts": case(
+        lambda: assert_labels_clean(["a b"] * 4, IDS), "labels", "expected one for each of 4",
+        "got 3", error=ValueError),
+    "no labels": case(
+        lambda: assert_labels_clean(["a b"] * 3, None), "labels", "expected label ids", "None",
+        error=ValueError),
+    "hidden labels": case(
+        lambda: assert_labels_informative(["a b"] * 3, [0, -1, 1]), "labels",
+        "expected ids within 0..C-1", "-1 to 1", error=ValueError),
+    "labels without a name": case(
+        lambda: assert_labels_clean(["a b"] * 3, [0, 2, 1], label_names=["a", "b"]), "labels",
+        "expected ids within 0..2-1", "0 to 2", error=ValueError),
+    "a label of one row": case(
+        lambda: assert_labels_informative(["some words"] * 7, [0, 0, 0, 1, 1, 1, 2]), "labels",
+        "expected at least 3 rows of each label", "[2]", error=ValueError),
+    "one label to tell apart": case(
+        lambda: assert_labels_clean(["some words"] * 7, [1] * 7), "labels",
+        "expected at least two labels", error=ValueError),
+    "texts without words": case(
+        lambda: assert_labels_clean(["!"] * 6, [0, 1] * 3), "texts", "expected words",
+        error=ValueError),
+    "logits as probabilities": case(
+        lambda: assert_labels_clean(["a b"] * 3, IDS, probabilities=LOGITS), "probabilities",
+        "expected rows that sum to 1", "(3, 2)", error=ValueError),
+    "probabilities of too few labels": case(
+        lambda: assert_labels_clean(["a b"] * 3, [0, 1, 2], probabilities=[[0.5, 0.5]] * 3),
+        "probabilities", "a column for each label id", "(3, 2)", error=ValueError),
+    "probabilities of too few rows": case(
+        lambda: assert_labels_clean(["a b"] * 3, IDS, probabilities=[[0.5, 0.5]] * 2),
+        "y_train has 3", "train_reference_probabilities has 2", error=ValueError),
+    "skill in percent": case(
+        lambda: assert_labels_informative(["aa bb", "cc dd"] * 9, [0, 1] * 9, min_skill=10),
+        "min_skill", "expected a number between 0 and 1", "10"),
+    "max_share of doubtful labels of 0": case(
+        lambda: assert_labels_clean(["aa bb", "cc dd"] * 9, [0, 1] * 9, max_share=0),
+        "max_share", "expected a number between 0 and 1", "0"),
     "imbalance ratio of 0": case(
         lambda: assert_classes_balanced([0, 1] * 20, max_imbalance_ratio=0),
         "max_imbalance_ratio", "expected", "0"),

@@ -6,16 +6,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_val_predict
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.class_weight import compute_class_weight
 
-from pytest_bertcheck import Evidence, statistics
+from pytest_bertcheck import Evidence, diagnose, required_examples, statistics
+from pytest_bertcheck.checks import suite_checks
+from pytest_bertcheck.messages import MAX_ROWS
+from pytest_bertcheck.reference import cross_validated
 
-from .simulate import healthy_sessions, run_check, trained, write_texts
+from .simulate import NAMES, healthy_sessions, run_check, trained, write_texts
 
 SEEDS = st.integers(0, 2**32 - 1)
 LABELS = ("y_true", "y_train", "train_y_true")
@@ -241,10 +244,14 @@ def test_healthy_models_on_imbalanced_training_sets_pass():
 # Labels that say something
 
 
-def out_of_fold(texts, labels):
+def out_of_fold_fields(texts, labels):
     """Cross-validate the plain reference model, as the probe does."""
-    model = make_pipeline(TfidfVectorizer(), LogisticRegression(max_iter=500))
-    return cross_val_predict(model, texts, labels, cv=3)
+    answers, probabilities = cross_validated(texts, labels, int(labels.max()) + 1)
+    return {
+        "y_train": labels,
+        "train_reference_y_pred": answers,
+        "train_reference_probabilities": probabilities,
+    }
 
 
 @pytest.mark.parametrize("num_labels", [2, 3, 5])
@@ -256,9 +263,7 @@ def test_shuffled_training_labels_are_noticed(num_labels):
         (run.y_train, "passed", False),
         (shuffled, "inconclusive", True),
     ):
-        evidence = Evidence(
-            y_train=labels, train_reference_y_pred=out_of_fold(run.train_texts, labels)
-        )
+        evidence = Evidence(**out_of_fold_fields(run.train_texts, labels))
         finding = run_check("labels_informative", evidence)
         assert verdict == finding.verdict
         assert {"training-labels-tell-nothing": tells_nothing} == finding.signs
@@ -284,3 +289,631 @@ def test_sentinels_are_left_out():
     assert 60 == finding.statistics["rows"]
     hidden = Evidence(y_train=[-1, -1], train_reference_y_pred=[0, 1])
     assert "inconclusive" == run_check("labels_informative", hidden).verdict
+
+
+@pytest.mark.parametrize("num_labels", [2, 3, 5])
+def test_labels_of_another_table_fail_on_request(num_labels):
+    """Labels joined to the wrong rows fall short of any skill; the right ones do not.
+
+    The same finding is inconclusive in the suite, where no skill is asked for.
+    """
+    run = trained(num_labels, seed=1, m=2500)
+    own = run.train_texts
+    for texts, verdicts in ((own, ("passed", "passed")),
+                            (own[1:] + own[:1], ("inconclusive", "failed"))):  # fmt: skip
+        evidence = Evidence(**out_of_fold_fields(texts, run.y_train))
+        found = (
+            run_check("labels_informative", evidence),
+            run_check("labels_informative", evidence, min_skill=0.1),
+        )
+        assert verdicts == tuple(finding.verdict.value for finding in found)
+    assert ("labels-shuffled",) == found[1].causes
+    assert "labels tell nothing: TF-IDF right on" in found[1].summary
+
+
+def test_few_shuffled_rows_are_open_with_the_number_that_would_tell():
+    """90 rows of shuffled labels prove no lack of skill; the message says how many would."""
+    run = trained(2, seed=1, m=90)
+    labels = np.random.default_rng(0).permutation(run.y_train)
+    evidence = Evidence(**out_of_fold_fields(run.train_texts, labels))
+    finding = run_check("labels_informative", evidence, min_skill=0.1)
+    assert "inconclusive" == finding.verdict
+    majority = finding.statistics["majority_share"]
+    needed = required_examples("labels_informative", min_skill=0.1, majority_share=majority)
+    assert f"about {needed:,} rows would tell" in finding.summary
+
+
+def test_a_rare_label_that_is_never_answered_is_informative():
+    """On 95/5 data no answer is the rare label, and the probabilities tell all the same."""
+    generator = np.random.default_rng(2)
+    labels = (generator.random(1500) < 0.05).astype(int)
+    fields = out_of_fold_fields(write_texts(labels, generator, own_words=1), labels)
+    assert 0 == fields["train_reference_y_pred"].max()
+    assert "passed" == run_check("labels_informative", Evidence(**fields), min_skill=0.1).verdict
+    del fields["train_reference_probabilities"]
+    assert "passed" != run_check("labels_informative", Evidence(**fields), min_skill=0.1).verdict
+
+
+def test_labels_dealt_at_random_pass_no_more_often_than_stated():
+    """Over 200 cross-validations on shuffled labels, at most 1 % are taken to tell something."""
+    generator = np.random.default_rng(6)
+    passed = 0
+    for _ in range(200):
+        num_labels = int(generator.choice([2, 3, 5]))
+        labels = np.resize(np.arange(num_labels), int(generator.integers(40, 150)))
+        texts = write_texts(generator.permutation(labels), generator, words=6)
+        evidence = Evidence(**out_of_fold_fields(texts, generator.permutation(labels)))
+        passed += run_check("labels_informative", evidence).verdict == "passed"
+    assert statistics.clopper_pearson(passed, 200, 0.001)[0] <= 0.01
+
+
+@pytest.mark.parametrize("rate", [0.7, 0.9])
+def test_the_hits_of_a_cross_validation_vary_no_more_than_a_binomial(rate):
+    """Over 200 data sets of which a known share can be learnt, at most 5 % fall short of it.
+
+    This is the error rate of a failure for want of skill, at the very limit.
+    """
+    generator = np.random.default_rng(int(100 * rate))
+    short = 0
+    for _ in range(200):
+        shown = generator.integers(0, 2, int(generator.integers(100, 300)))
+        labels = np.where(generator.random(len(shown)) < rate, shown, 1 - shown)
+        answers, _ = cross_validated([f"{NAMES[label]} text" for label in shown], labels, 2)
+        hits = int((answers == labels).sum())
+        short += statistics.binomial_at_most(hits, len(labels), rate) <= 0.05
+    assert statistics.clopper_pearson(short, 200, 0.001)[0] <= 0.05
+
+
+# The order of the rows
+
+PER_LABEL = 100
+ORDERS = {
+    "random": (lambda y, generator: generator.permutation(y), "passed"),
+    "taking turns": (lambda y, generator: np.resize(np.arange(y.max() + 1), len(y)), "passed"),
+    "three epochs, shuffled each time": (
+        lambda y, generator: np.concatenate([generator.permutation(y) for _ in range(3)]),
+        "passed"),
+    "drawn by a weighted sampler": (
+        lambda y, generator: generator.choice(y, size=len(y)), "passed"),
+    "sorted": (lambda y, generator: y, "failed"),
+    "sorted downwards": (lambda y, generator: y[::-1], "failed"),
+    "blocks of eight": (
+        lambda y, generator: generator.permutation(y[: len(y) // 8 * 8].reshape(-1, 8)).ravel()
+        if len(y) % 8 == 0 else np.repeat(generator.permutation(y[::8]), 8), "failed"),
+    "a shuffle buffer of a tenth": (
+        lambda y, generator: through_a_buffer(y, len(y) // 10, generator), "failed"),
+}  # fmt: skip
+
+
+def through_a_buffer(labels, size, generator):
+    """Shuffle as tf.data does: draw from a buffer that is refilled in order."""
+    buffer, fed = list(labels[:size]), []
+    for label in [*labels[size:], *[None] * size]:
+        fed.append(buffer.pop(generator.integers(len(buffer))))
+        if label is not None:
+            buffer.append(label)
+    return np.array(fed)
+
+
+@pytest.mark.parametrize("num_labels", [2, 5, 20])
+@pytest.mark.parametrize(("order", "verdict"), ORDERS.values(), ids=ORDERS)
+def test_the_order_of_the_rows_is_judged(order, verdict, num_labels):
+    """Rows in random order or taking turns pass; sorted, in blocks or hardly shuffled they fail."""
+    y_train = np.repeat(np.arange(num_labels), PER_LABEL)
+    fed = order(y_train, np.random.default_rng(num_labels))
+    finding = run_check("training_data_shuffled", Evidence(y_train=fed), only_if_harmful=False)
+    assert verdict == finding.verdict
+    assert {"training-in-label-order": verdict == "failed"} == finding.signs
+    assert ("training-data-sorted",) == finding.causes or verdict == "passed"
+
+
+@given(seed=SEEDS, num_labels=st.integers(2, 30), only_if_harmful=st.booleans())
+@settings(deadline=None, max_examples=40)
+def test_too_few_rows_have_no_order(seed, num_labels, only_if_harmful):
+    """Rows so few that even sorted ones could be chance neither pass nor fail."""
+    y_train = np.random.default_rng(seed).integers(0, num_labels, 4)
+    evidence = Evidence(y_train=y_train)
+    finding = run_check("training_data_shuffled", evidence, only_if_harmful=only_if_harmful)
+    assert "inconclusive" == finding.verdict
+    assert {} == finding.signs
+
+
+def test_the_runs_are_shown():
+    """The numbers are those of the rows, and the table shows the longest runs first."""
+    evidence = Evidence(y_train=[0] * 30 + [1] * 50 + [0] * 10, label_names=["ham", "spam"])
+    finding = run_check("training_data_shuffled", evidence, only_if_harmful=False)
+    assert "rows in label order: 3 runs of equal labels in 90 rows, 45 at" in finding.summary
+    assert ("label", "from row", "rows in a run") == finding.table[0]
+    assert ("'spam'", "30", "50") == finding.table[1]
+    assert "shuffle" in finding.fix
+
+
+def fed_batch_by_batch(run, order, *, epochs=3, size=16):
+    """Train a real SGD classifier on batches in this order; return its evidence."""
+    vectorizer = HashingVectorizer(n_features=2**10)
+    model = SGDClassifier(loss="log_loss", learning_rate="constant", eta0=5.0, random_state=0)
+    features = vectorizer.transform(run.train_texts)
+    for _ in range(epochs):
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
+            model.partial_fit(features[rows], run.y_train[rows], classes=range(len(run.names)))
+    scores = model.decision_function(vectorizer.transform(run.texts))
+    logits = np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores
+    return run.evidence(logits=logits, y_train=run.y_train[order], reference_y_pred=run.answers)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("num_labels", [2, 3, 5])
+def test_a_model_fed_in_label_order_is_found_in_the_suite(num_labels, seed):
+    """A real model fed sorted batches answers the last label: failed, and the cause comes first.
+
+    Fed the same rows in random order it passes.
+    """
+    run = trained(num_labels, seed, n=300, m=600)
+    as_sorted = fed_batch_by_batch(run, np.argsort(run.y_train, kind="stable"))
+    finding = run_check("training_data_shuffled", as_sorted)
+    assert "failed" == finding.verdict
+    assert f"answered with '{run.names[-1]}', the last one fed" in finding.summary
+    assert "training-data-sorted" == diagnose(as_sorted).causes[0].code
+    shuffled = fed_batch_by_batch(run, np.random.default_rng(seed).permutation(600))
+    assert "passed" == run_check("training_data_shuffled", shuffled).verdict
+
+
+def test_a_data_set_stored_in_label_order_is_no_defect():
+    """Sorted y_train passes where the model is good, and is open where nothing shows it is.
+
+    The order in which a data set is stored says nothing of fit(shuffle=True).
+    """
+    run = trained(3, 0, n=300)
+    y_train = np.sort(run.y_train)
+    good = run_check("training_data_shuffled", run.evidence(y_train=y_train))
+    assert "passed" == good.verdict
+    alone = run_check("training_data_shuffled", Evidence(y_train=y_train))
+    assert "inconclusive" == alone.verdict
+    assert "was it fed so" in alone.summary
+    weak = run.evidence(y_train=y_train, logits=np.random.default_rng(0).normal(size=(300, 3)))
+    assert "inconclusive" == run_check("training_data_shuffled", weak).verdict
+    assert "failed" == run_check(
+        "training_data_shuffled", Evidence(y_train=y_train), only_if_harmful=False
+    ).verdict  # fmt: skip
+
+
+def test_healthy_models_of_sorted_data_sets_pass():
+    """Over 400 healthy sessions whose training set is stored in label order, none fails."""
+    failed = 0
+    for evidence in healthy_sessions(np.random.default_rng(8), 400):
+        y_train = np.repeat(np.arange(evidence.num_labels)[::-1], 50)
+        judged = Evidence(y_train=y_train, **evidence.fields())
+        failed += run_check("training_data_shuffled", judged).verdict == "failed"
+    assert statistics.clopper_pearson(failed, 400, 0.001)[0] <= 0.001
+
+
+@pytest.mark.parametrize("equal_share", [1.0, 0.9, 0.7])
+@pytest.mark.parametrize("num_labels", [2, 5])
+def test_rows_quoted_for_the_order_give_the_power(num_labels, equal_share):
+    """Of 200 feeds of the size quoted that repeat labels so often, 90 % fail."""
+    rows = required_examples(
+        "training_data_shuffled", num_labels=num_labels, equal_share=equal_share
+    )
+    generator = np.random.default_rng(0)
+    found = 0
+    for _ in range(200):
+        moved = np.where(generator.random(rows) < equal_share, 0,
+                         generator.integers(1, num_labels, rows))  # fmt: skip
+        fed = np.cumsum(moved) % num_labels
+        found += len(set(fed)) < num_labels or statistics.runs_too_few(fed) <= 0.001
+    if equal_share == 1.0:  # one run of each label
+        sorted_rows = np.sort(np.resize(np.arange(num_labels), rows))
+        assert statistics.runs_too_few(sorted_rows) <= 0.001
+    assert statistics.clopper_pearson(found, 200, 0.001)[1] >= 0.9
+
+
+# The two splits
+
+
+def split(run, **how):
+    """Split the rows of a run that is sorted by label with scikit-learn; train on one part."""
+    order = np.argsort(run.y_train, kind="stable")
+    texts, labels = [run.train_texts[i] for i in order], run.y_train[order]
+    train_texts, texts, y_train, y_true = train_test_split(texts, labels, test_size=0.4, **how)
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression(max_iter=500))
+    answers = model.fit(train_texts, y_train).predict(texts)
+    return Evidence(y_train=y_train, y_true=y_true, y_pred=answers, dataset_label_names=run.names)
+
+
+@pytest.mark.parametrize("num_labels", [3, 5])
+def test_a_split_by_position_is_found(num_labels):
+    """A real split of sorted rows fails if not shuffled, with the cause; a shuffled one passes."""
+    run = trained(num_labels, m=600)
+    by_position = split(run, shuffle=False)
+    finding = run_check("splits_consistent", by_position)
+    assert "failed" == finding.verdict
+    assert f"splits differ: '{run.names[-1]}' is never in training" in finding.summary
+    assert {"label-never-trained": True} == finding.signs
+    assert "training-data-sorted" == diagnose(by_position).causes[0].code
+    healthy = split(run, stratify=np.sort(run.y_train), random_state=0)
+    for options in ({}, {"max_difference": 0.1, "allow_missing": False}):
+        assert "passed" == run_check("splits_consistent", healthy, **options).verdict
+
+
+def test_a_slice_is_a_legitimate_evaluation_set():
+    """An evaluation set of one label passes, and fails only where all labels were asked for."""
+    evidence = Evidence(y_train=[0, 1, 2] * 50, y_true=[1] * 40)
+    assert "passed" == run_check("splits_consistent", evidence).verdict
+    finding = run_check("splits_consistent", evidence, allow_missing=False)
+    assert "failed" == finding.verdict
+    assert "is never in evaluation" in finding.summary
+    assert {"label-never-trained": False} == finding.signs
+    finding = run_check("splits_consistent", evidence, max_difference=0.1)
+    assert "splits differ: '1' is 33% of training, 100% of evaluation rows" in finding.summary
+
+
+@pytest.mark.parametrize(
+    ("y_true", "options", "says"),
+    [
+        ([0, 1, 2], {}, "'2' is never in training, but 33% of 3 evaluation rows"),
+        ([0] * 9, {"allow_missing": False}, "'1' is never in evaluation, but 50% of 8 training"),
+        ([0, 0, 1], {"max_difference": 0.1}, "is 50% of training, "),
+    ],
+    ids=["never trained", "never evaluated", "other shares"],
+)
+def test_few_rows_prove_no_faulty_split(y_true, options, says):
+    """What chance explains is open, and the message says how many rows would tell."""
+    evidence = Evidence(y_train=[0, 1] * 4, y_true=y_true)
+    finding = run_check("splits_consistent", evidence, **options)
+    assert "inconclusive" == finding.verdict
+    assert says in finding.summary
+    assert "rows would tell" in finding.summary
+    assert {} == finding.signs
+
+
+def test_shares_hardly_beyond_the_limit_are_open_without_a_number():
+    """Where no number of rows would settle it, none is quoted."""
+    evidence = Evidence(y_train=[0] * 6001 + [1] * 3999, y_true=[0] * 5000 + [1] * 5000)
+    finding = run_check("splits_consistent", evidence, max_difference=0.1)
+    assert "inconclusive" == finding.verdict
+    assert finding.summary.endswith("chance or a faulty split?")
+
+
+@pytest.mark.parametrize("ids", [[-1, 0, 1], [0, 1, 2]], ids=["sentinel", "extra class"])
+@pytest.mark.parametrize("field", ["y_train", "y_true"])
+def test_ids_out_of_range_are_not_a_matter_of_the_split(field, ids):
+    """A sentinel or an extra class is for labels_valid to name, and no label was missed."""
+    fields = {"y_train": [0, 1] * 50, "y_true": [0, 1] * 50, field: ids * 40}
+    evidence = Evidence(**fields, label_names=["a", "b"])
+    finding = run_check("splits_consistent", evidence, allow_missing=False)
+    assert "inconclusive" == finding.verdict
+    assert f"{field} holds ids that are no label ids" in finding.summary
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"allow_missing": False}, {"max_difference": 0.05, "allow_missing": False}],
+    ids=["suite", "all labels", "shares"],
+)  # fmt: skip
+def test_random_splits_fail_no_more_often_than_allowed(options):
+    """Over 500 random splits of long-tailed labels, at most 5 % fail."""
+    generator = np.random.default_rng(4)
+    failed = 0
+    for _ in range(500):
+        num_labels = int(generator.choice([2, 5, 20]))
+        prior = generator.dirichlet(np.full(num_labels, 0.4))
+        m, n = (int(generator.integers(10, 500)) for _ in range(2))
+        labels = generator.choice(num_labels, size=m + n, p=prior)
+        evidence = Evidence(y_train=labels[:m], y_true=labels[m:])
+        failed += (
+            run_check("splits_consistent", evidence, alpha=0.05, **options).verdict == "failed"
+        )
+    assert statistics.clopper_pearson(failed, 500, 0.001)[0] <= 0.05
+
+
+@pytest.mark.parametrize("true_share", [0.05, 0.5])
+@pytest.mark.parametrize("ratio", [0.5, 4.0])
+def test_rows_quoted_for_a_missing_label_give_the_power(true_share, ratio):
+    """Of 200 evaluation sets of the size quoted with a label that training lacks, 90 % fail."""
+    rows = required_examples("splits_consistent", true_share=true_share, train_rows_per_row=ratio)
+    generator = np.random.default_rng(0)
+    failed = 0
+    for _ in range(200):
+        evidence = Evidence(
+            y_train=np.zeros(int(ratio * rows), dtype=int),
+            y_true=(generator.random(rows) < true_share).astype(int),
+        )
+        failed += run_check("splits_consistent", evidence).verdict == "failed"
+    assert statistics.clopper_pearson(failed, 200, 0.001)[1] >= 0.9
+
+
+@pytest.mark.parametrize(
+    "case", [{"true_share": 0}, {"train_rows_per_row": -1}, {"num_labels": 0}], ids=str
+)
+def test_a_case_that_cannot_be_is_refused(case):
+    """A share of nothing, or fewer than no rows, is bad input."""
+    with pytest.raises(ValueError, match=next(iter(case))):
+        required_examples("splits_consistent", **case)
+
+
+# Noise
+
+
+def flipped(labels, rate, generator):
+    """Return labels of which a share was replaced by another label."""
+    moved = generator.integers(1, labels.max() + 1, len(labels))
+    return np.where(generator.random(len(labels)) < rate, (labels + moved) % (labels.max() + 1),
+                    labels)  # fmt: skip
+
+
+def fitted(y_train, train_texts, run, **fields):
+    """Train a real regularised model on these labels; return its evidence on both sides."""
+    vectorizer = TfidfVectorizer()
+    features = vectorizer.fit_transform(train_texts)
+    model = LogisticRegression(C=0.1, max_iter=500).fit(features, y_train)
+
+    def logits(matrix):
+        scores = model.decision_function(matrix)
+        return np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores
+
+    own = {"train_logits": logits(features), "train_y_true": y_train, "y_train": y_train,
+           "logits": logits(vectorizer.transform(run.texts))}  # fmt: skip
+    return run.evidence(**{**own, **fields})
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("num_labels", [2, 3, 5])
+def test_flipped_training_labels_are_found(num_labels, seed):
+    """A real model contradicts 30 % flipped labels, and fails; trained on sound ones it passes."""
+    run = trained(num_labels, seed, n=1500, m=3000, own_words=8)
+    noisy = flipped(run.y_train, 0.3, np.random.default_rng(seed))
+    assert "passed" == run_check(
+        "labels_not_noisier", fitted(run.y_train, run.train_texts, run)
+    ).verdict  # fmt: skip
+    evidence = fitted(noisy, run.train_texts, run)
+    finding = run_check("labels_not_noisier", evidence)
+    assert "failed" == finding.verdict
+    assert ("labels-noisy",) == finding.causes
+    assert finding.summary.startswith("training labels noisier: ")
+    assert num_labels + 1 == len(finding.table)
+    assert "labels-noisy" == diagnose(evidence).causes[0].code
+
+
+def test_an_evaluation_set_of_another_balance_is_not_cleaner():
+    """More rows of the easy label in evaluation look better, and pass: labels are matched."""
+    generator = np.random.default_rng(0)
+    y_train = np.repeat([0, 1], [300, 1700])
+    y_true = np.repeat([0, 1], [1700, 300])
+    recall = np.array([0.95, 0.55])
+
+    def outputs(labels):
+        right = generator.random(len(labels)) < recall[labels]
+        return np.eye(2)[np.where(right, labels, 1 - labels)] * 3.0
+
+    evidence = Evidence(train_y_true=y_train, train_logits=outputs(y_train),
+                        y_true=y_true, logits=outputs(y_true))  # fmt: skip
+    assert 0.25 < (evidence.argmax == y_true).mean() - (
+        evidence.train_logits.argmax(axis=1) == y_train).mean()  # fmt: skip
+    assert "passed" == run_check("labels_not_noisier", evidence).verdict
+
+
+def test_a_hard_task_is_not_noisy():
+    """A real model that is hardly better than chance on both sides passes."""
+    run = trained(2, 0, n=1500, m=1500)
+    evidence = fitted(run.y_train, run.train_texts, run)
+    easier = evidence.train_logits + np.random.default_rng(0).normal(scale=3, size=(1500, 2))
+    assert "passed" == run_check(
+        "labels_not_noisier", run.evidence(
+            **{**evidence.fields(), "train_logits": easier,
+               "logits": evidence.logits + np.random.default_rng(1).normal(scale=3, size=(1500, 2))}
+        )
+    ).verdict  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", ["shifted rows", "exchanged labels"])
+def test_faults_of_the_evaluation_side_are_not_noise(fault):
+    """What makes evaluation worse never makes the training labels look noisier."""
+    run = trained(3, 0, n=600)
+    y_true = np.roll(run.y_true, 1) if fault == "shifted rows" else (run.y_true + 1) % 3
+    evidence = fitted(run.y_train, run.train_texts, run, y_true=y_true)
+    assert "passed" == run_check("labels_not_noisier", evidence).verdict
+
+
+def test_few_rows_prove_no_noise():
+    """A gap that chance explains is open, and the message says how many rows would tell."""
+    right = np.eye(2)[[0, 1] * 10] * 3
+    wrong = np.where(np.arange(20)[:, None] < 7, right[:, ::-1], right)
+    evidence = Evidence(train_y_true=[0, 1] * 10, train_logits=wrong,
+                        y_true=[0, 1] * 10, logits=right)  # fmt: skip
+    finding = run_check("labels_not_noisier", evidence)
+    assert "inconclusive" == finding.verdict
+    assert "rows would tell" in finding.summary
+    assert {} == finding.signs
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"train_y_true": [-1] * 4}, "no label has rows in the training sample and"),
+        ({"y_true": [1] * 4, "train_y_true": [0] * 4}, "no label has rows"),
+        ({"train_logits": np.full((4, 2), np.nan)}, "train_logits hold NaN or infinity"),
+    ],
+    ids=["hidden labels", "other labels", "not finite"],
+)
+def test_what_cannot_be_compared_is_open(fields, says):
+    """Without a label on both sides, or without finite outputs, nothing is said."""
+    own = {"y_true": [0, 1] * 2, "train_y_true": [0, 1] * 2,
+           "logits": np.eye(2)[[0, 1] * 2], "train_logits": np.eye(2)[[0, 1] * 2]}  # fmt: skip
+    finding = run_check("labels_not_noisier", Evidence(**{**own, **fields}))
+    assert "inconclusive" == finding.verdict
+    assert says in finding.summary
+
+
+def test_errors_at_the_limit_fail_no_more_often_than_allowed():
+    """Over 300 models that err 10 points more on training rows of each label, at most 5 % fail."""
+    generator = np.random.default_rng(9)
+    failed = 0
+    for _ in range(300):
+        num_labels = int(generator.choice([2, 3, 5]))
+        error = generator.uniform(0, 0.5, num_labels)
+        sides = {}
+        for names, added in ((("train_y_true", "train_logits"), 0.1), (("y_true", "logits"), 0.0)):
+            prior = generator.dirichlet(np.full(num_labels, 3.0))
+            labels = generator.choice(num_labels, size=int(generator.integers(50, 400)), p=prior)
+            wrong = generator.random(len(labels)) < error[labels] + added
+            answers = np.where(wrong, (labels + 1) % num_labels, labels)
+            sides |= dict(zip(names, (labels, 3 * np.eye(num_labels)[answers]), strict=True))
+        failed += run_check("labels_not_noisier", Evidence(**sides), alpha=0.05).verdict == "failed"
+    assert statistics.clopper_pearson(failed, 300, 0.001)[0] <= 0.05
+
+
+def test_rows_quoted_for_noise_give_the_power():
+    """Of 200 pairs of samples of the size quoted, 90 % fail."""
+    rows = required_examples("labels_not_noisier", train_accuracy=0.6, accuracy=0.9)
+    generator = np.random.default_rng(0)
+    failed = 0
+    for _ in range(200):
+        sides = {}
+        for names, rate in ((("train_y_true", "train_logits"), 0.6), (("y_true", "logits"), 0.9)):
+            labels = np.resize([0, 1], rows)
+            right = generator.random(rows) < rate
+            logits = 3 * np.eye(2)[np.where(right, labels, 1 - labels)]
+            sides |= dict(zip(names, (labels, logits), strict=True))
+        failed += run_check("labels_not_noisier", Evidence(**sides)).verdict == "failed"
+    assert statistics.clopper_pearson(failed, 200, 0.001)[1] >= 0.9
+
+
+@pytest.mark.parametrize("num_labels", [2, 3, 5])
+def test_corrupted_labels_are_contradicted(num_labels):
+    """Real labels of which 25 % were flipped fail, the rows shown are the flipped ones."""
+    run = trained(num_labels, m=900, own_words=6)
+    noisy = flipped(run.y_train, 0.25, np.random.default_rng(0))
+    sound = run_check("labels_clean", Evidence(**out_of_fold_fields(run.train_texts, run.y_train)))
+    assert "passed" == sound.verdict
+    evidence = Evidence(**out_of_fold_fields(run.train_texts, noisy))
+    finding = run_check("labels_clean", evidence)
+    assert "failed" == finding.verdict
+    assert ("labels-noisy",) == finding.causes
+    shown = finding.statistics["worst_rows"]
+    assert MAX_ROWS == len(shown) == len(finding.table) - 1
+    assert 0.9 * MAX_ROWS <= (noisy[shown] != run.y_train[shown]).sum()
+    suggested = [row[2].strip("'") for row in finding.table[1:]]
+    assert 0.9 * MAX_ROWS <= sum(
+        name == str(run.y_train[row]) for name, row in zip(suggested, shown, strict=True)
+    )
+
+
+def test_a_label_column_with_a_mistake_in_the_join_is_contradicted():
+    """A join that shifts the last half of the labels by a row is found; the right join passes."""
+    run = trained(3, m=900, own_words=6)
+    shifted = np.r_[run.y_train[:450], np.roll(run.y_train[450:], 1)]
+    for labels, verdict in ((run.y_train, "passed"), (shifted, "failed")):
+        evidence = Evidence(**out_of_fold_fields(run.train_texts, labels))
+        assert verdict == run_check("labels_clean", evidence).verdict
+
+
+def test_a_hard_task_is_contradicted_too():
+    """Where texts do not decide the label, sound labels are contradicted beyond the usual limit.
+
+    This is why the suite does not ask.
+    """
+    generator = np.random.default_rng(0)
+    shown = generator.integers(0, 2, 900)
+    undecided = flipped(shown, 0.25, generator)  # by nature: no label is a mistake
+    evidence = Evidence(**out_of_fold_fields(write_texts(shown, generator), undecided))
+    assert "failed" == run_check("labels_clean", evidence).verdict
+    assert "passed" == run_check("labels_clean", evidence, max_share=0.4).verdict
+    assert "labels_clean" not in {check.name for check in suite_checks()}
+
+
+def test_a_row_is_contradicted_as_the_paper_defines_it():
+    """Above the usual probability of another label, and above that of the label given."""
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    first = np.array([0.9, 0.8, 0.1, 0.3, 0.2, 0.55])
+    # usual: 0.6 for label 0, 0.65 for label 1; row 2 is surer of label 1, row 5 not sure enough
+    evidence = Evidence(
+        y_train=labels, train_reference_probabilities=np.stack([first, 1 - first], axis=1)
+    )
+    finding = run_check("labels_clean", evidence)
+    assert 1 == finding.statistics["contradicted"]
+    assert [2] == finding.statistics["worst_rows"]
+
+
+@given(seed=SEEDS, num_labels=st.integers(2, 8), size=st.integers(1, 40))
+@settings(deadline=None, max_examples=60)
+def test_contradicted_rows_are_those_off_the_diagonal_of_the_confident_joint(
+    seed, num_labels, size
+):
+    """The count is that of the confident joint, written out row by row as in the paper."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, num_labels, size)
+    probabilities = generator.dirichlet(np.ones(num_labels), size)
+    usual = {label: probabilities[labels == label, label].mean() for label in set(labels)}
+    expected = 0
+    for given_label, row in zip(labels, probabilities, strict=True):
+        sure = [label for label in usual if row[label] >= usual[label]]
+        best = max(sure, key=lambda label: row[label], default=given_label)
+        expected += row[best] > row[given_label]
+    evidence = Evidence(y_train=labels, train_reference_probabilities=probabilities)
+    assert expected == run_check("labels_clean", evidence).statistics["contradicted"]
+
+
+def test_rows_without_a_label_or_probabilities_are_left_out():
+    """Sentinels, labels without a column and rows of NaN are not judged."""
+    probabilities = np.tile([0.9, 0.1], (40, 1))
+    probabilities[:10] = np.nan
+    labels = np.array([0] * 20 + [-1] * 10 + [5] * 10)
+    evidence = Evidence(y_train=labels, train_reference_probabilities=probabilities)
+    assert 10 == run_check("labels_clean", evidence).statistics["rows"]
+    hidden = Evidence(y_train=np.full(40, -1), train_reference_probabilities=probabilities)
+    assert "inconclusive" == run_check("labels_clean", hidden).verdict
+
+
+def test_few_contradicted_rows_are_open():
+    """Three of twelve rows prove no share above 10 %; the message says how many would."""
+    labels = np.array([0, 1] * 6)
+    probabilities = np.eye(2)[labels] * 0.8 + 0.1
+    probabilities[:3] = probabilities[:3, ::-1]
+    evidence = Evidence(y_train=labels, train_reference_probabilities=probabilities)
+    finding = run_check("labels_clean", evidence)
+    assert "inconclusive" == finding.verdict
+    needed = required_examples("labels_clean", contradicted_share=0.25)
+    assert f"about {needed:,} rows would tell" in finding.summary
+
+
+def test_rows_that_a_limit_allows_fail_no_more_often_than_allowed():
+    """Over 500 data sets of which the limit's share is contradicted, at most 5 % fail."""
+    generator = np.random.default_rng(3)
+    failed = 0
+    for _ in range(500):
+        labels = generator.integers(0, 2, int(generator.integers(20, 500)))
+        probabilities = np.eye(2)[labels] * 0.8 + 0.1
+        wrong = generator.random(len(labels)) < 0.1
+        probabilities[wrong] = probabilities[wrong, ::-1]
+        evidence = Evidence(y_train=labels, train_reference_probabilities=probabilities)
+        failed += run_check("labels_clean", evidence, alpha=0.05).verdict == "failed"
+    assert statistics.clopper_pearson(failed, 500, 0.001)[0] <= 0.05
+
+
+def test_summaries_of_failures_fit_the_first_line():
+    """With names and numbers as long as they get, the first line of a failure is not cut off."""
+    names = [letter * 40 for letter in "abc"]
+    labels = np.repeat([0, 1, 2], 40_000)
+    answers = np.full(120_000, 2)
+    sided = Evidence(y_train=labels, y_true=labels, y_pred=answers, label_names=names)
+    noisy = np.where(np.arange(120_000) % 997, (labels + 1) % 3, labels)
+    sides = Evidence(
+        y_true=labels, logits=np.eye(3)[np.where(np.arange(120_000) % 997, labels, answers)],
+        train_y_true=noisy, train_logits=np.eye(3)[labels], label_names=names,
+    )  # fmt: skip
+    unseen = Evidence(y_train=labels[:80_000], y_true=labels, label_names=names)
+    shuffled = np.random.default_rng(0).integers(0, 3, (2, 120_000))
+    told = Evidence(y_train=shuffled[0], train_reference_y_pred=shuffled[1])
+    doubtful = Evidence(y_train=noisy, train_reference_probabilities=np.eye(3)[labels] * 0.7 + 0.1)
+    findings = [
+        run_check("training_data_shuffled", sided),
+        run_check("training_data_shuffled", sided, only_if_harmful=False),
+        run_check("labels_not_noisier", sides),
+        run_check("splits_consistent", unseen),
+        run_check("splits_consistent", Evidence(y_train=labels, y_true=answers, label_names=names),
+                  max_difference=0.1),
+        run_check("labels_informative", told, min_skill=0.1),
+        run_check("labels_clean", doubtful),
+    ]  # fmt: skip
+    assert {"failed"} == {finding.verdict.value for finding in findings}
+    assert [] == [finding.summary for finding in findings if len(finding.summary) > 100]

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import LabelEncoder
 
 from pytest_bertcheck import Evidence, Pipeline, check_pipeline, diagnose, parametrize_with_checks
-from pytest_bertcheck.checks import all_checks
+from pytest_bertcheck.checks import suite_checks
 from pytest_bertcheck.probes import PROBES, SAMPLE_SIZE
 
 from .simulate import NAMES, trained, write_texts
@@ -67,7 +67,13 @@ def complete(run=RUN, **parts):
         "max_length": 20,
         "train_texts": run.train_texts,
         "y_train": run.y_train,
-        "recorded": {"loss": [1.1, 0.6, 0.3], "val_loss": [1.0, 0.5, 0.4], "train_steps": 90},
+        "recorded": {
+            "loss": [1.1, 0.6, 0.3],
+            "val_loss": [1.0, 0.5, 0.4],
+            "train_steps": 90,
+            "train_logits": run.logits(run.train_texts[:90]),
+            "train_y_true": run.y_train[:90],
+        },
     }
     return Pipeline(**{**own, **parts})
 
@@ -93,7 +99,7 @@ def test_a_healthy_pipeline_passes_every_check():
     diagnosis = diagnose(healthy_evidence())
     verdicts = {finding.check: finding.verdict.value for finding in diagnosis.findings}
     assert {"passed"} == set(verdicts.values()), verdicts
-    assert len(all_checks()) == len(verdicts)
+    assert len(suite_checks()) == len(verdicts)
 
 
 def test_each_part_is_observed_where_it_belongs():
@@ -125,11 +131,12 @@ PARTS = {
     "encode": {"input_ids", "attention_mask", "token_counts", "kept_token_counts",
                "unknown_token_share", "kept_reference_y_pred"},
     "load": {"reloaded_logits"},
-    "train_texts": {"reference_y_pred", "kept_reference_y_pred", "train_reference_y_pred"},
+    "train_texts": {"reference_y_pred", "kept_reference_y_pred", "train_reference_y_pred",
+                    "train_reference_probabilities"},
     "label_names": {"label_names"},
     "dataset_label_names": {"dataset_label_names"},
     "max_length": {"max_length"},
-    "recorded": {"loss", "val_loss", "train_steps"},
+    "recorded": {"loss", "val_loss", "train_steps", "train_logits", "train_y_true"},
 }  # fmt: skip
 
 
@@ -361,7 +368,7 @@ def test_check_pipeline_takes_pipelines_and_evidence():
     live = check_pipeline(pipeline)
     recorded = check_pipeline(pipeline.observe())
     assert [(f.check, f.verdict) for f in live] == [(f.check, f.verdict) for f in recorded]
-    assert [check.name for check in all_checks()] == [finding.check for finding in live]
+    assert [check.name for check in suite_checks()] == [finding.check for finding in live]
 
 
 def test_check_pipeline_runs_what_was_asked_for():
@@ -396,7 +403,7 @@ def test_parametrize_with_checks_gives_a_test_for_each_check():
     (argnames, parameters), _ = mark.args, mark.kwargs
     assert ("pipeline", "check") == tuple(argnames)
     ids = [parameter.id for parameter in parameters]
-    assert 2 * len(all_checks()) == len(set(ids))
+    assert 2 * len(suite_checks()) == len(set(ids))
     assert "live0-data-labels_valid" in ids
     assert "other1-outputs-not_collapsed" in ids
 

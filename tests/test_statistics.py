@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -66,6 +68,109 @@ def test_paired_worse_is_the_exact_mcnemar_test(first, second):
         assert pytest.approx(expected) == p_value
     if first <= second:
         assert p_value >= 0.5
+
+
+@given(
+    rows=st.lists(st.integers(1, 3), min_size=2, max_size=3).filter(lambda rows: sum(rows) <= 7),
+    seed=SEEDS,
+)
+@settings(deadline=None, max_examples=25)
+def test_runs_are_counted_over_all_orders(rows, seed):
+    """The test of too few runs is the share of all orders with as few runs of a label, exactly."""
+    labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(rows)), rows))
+    orders = np.array(list(itertools.permutations(labels)))
+
+    def runs(order, label):
+        there = np.hstack([np.zeros((len(order), 1), dtype=int), order == label])
+        return (np.diff(there, axis=1) == 1).sum(axis=1)
+
+    expected = min(
+        (runs(orders, label) <= runs(labels[None], label)).mean() for label in range(len(rows))
+    )
+    assert pytest.approx(min(1.0, expected * len(rows))) == statistics.runs_too_few(labels)
+
+
+@pytest.mark.parametrize("num_labels", [2, 5, 20])
+def test_random_orders_have_too_few_runs_no_more_often_than_allowed(num_labels):
+    """Over 2000 random orders of uneven labels, at most 5 % are found to stand together."""
+    generator = np.random.default_rng(num_labels)
+    found = 0
+    for _ in range(2000):
+        prior = generator.dirichlet(np.ones(num_labels))
+        labels = generator.choice(num_labels, size=int(generator.integers(20, 400)), p=prior)
+        found += statistics.runs_too_few(labels) <= 0.05
+    assert statistics.clopper_pearson(found, 2000, 0.001)[0] <= 0.05
+
+
+RATES = st.tuples(st.integers(1, 300), st.floats(0, 1)).map(
+    lambda it: (round(it[0] * it[1]), it[0])
+)
+
+
+@given(one=RATES, other=RATES, margin=st.floats(0.01, 0.3), alpha=st.sampled_from([0.05, 0.001]))
+@settings(deadline=None, max_examples=80)
+def test_rates_above_each_other_are_apart_in_their_intervals(one, other, margin, alpha):
+    """A rate is above another exactly if the two Clopper-Pearson intervals leave the margin."""
+    p_value = statistics.rate_above(*one, *other, margin=margin)
+    low = statistics.clopper_pearson(*one, alpha)[0]
+    high = statistics.clopper_pearson(*other, alpha)[1]
+    assume(abs(low - high - margin) > 1e-6)
+    assert (low > high + margin) == (p_value <= alpha)
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.2, 0.5])
+def test_rates_at_the_limit_are_found_above_no_more_often_than_allowed(rate):
+    """Over 1000 pairs of samples at exactly the limit, at most 5 % are found above it."""
+    generator = np.random.default_rng(int(100 * rate))
+    found = 0
+    for _ in range(1000):
+        one, other = (int(generator.integers(20, 500)) for _ in range(2))
+        successes = int(generator.binomial(one, rate + 0.1))
+        others = int(generator.binomial(other, rate))
+        p_value = statistics.rate_above(successes, one, others, other, margin=0.1)
+        found += p_value <= 0.05
+    assert statistics.clopper_pearson(found, 1000, 0.001)[0] <= 0.05
+
+
+@pytest.mark.parametrize(("rate", "other"), [(0.4, 0.1), (0.9, 0.2), (0.3, 0.0)])
+def test_trials_for_a_gap_give_the_power(rate, other):
+    """Over 400 pairs of samples of the size quoted, the gap is found as often as promised."""
+    generator = np.random.default_rng(0)
+    trials = statistics.trials_for_gap(rate, other, 0.1, 0.01, 0.8)
+    found = sum(
+        statistics.rate_above(*(int(generator.binomial(trials, rate)), trials),
+                              *(int(generator.binomial(trials, other)), trials),
+                              margin=0.1) <= 0.01
+        for _ in range(400)
+    )  # fmt: skip
+    assert statistics.clopper_pearson(found, 400, 0.001)[1] >= 0.8
+
+
+def test_rates_within_the_margin_are_never_told_apart():
+    """No number of trials shows a gap that is not there."""
+    with pytest.raises(ValueError, match=r"more than 0\.1 apart, got 0\.2 and 0\.15"):
+        statistics.trials_for_gap(0.2, 0.15, 0.1, 0.001, 0.9)
+
+
+@given(successes=st.integers(1, 50), rate=st.floats(0.01, 1), power=st.floats(0.5, 0.99))
+@settings(deadline=None, max_examples=60)
+def test_trials_for_successes_are_the_least_number(successes, rate, power):
+    """That many trials hold the successes with the power asked for; one fewer do not."""
+    trials = statistics.trials_for_successes(successes, rate, power)
+    assert stats.binom.sf(successes - 1, trials, rate) >= power - 1e-9
+    assert trials == successes or stats.binom.sf(successes - 1, trials - 1, rate) < power + 1e-9
+
+
+@given(total=st.integers(1, 60), data=st.data())
+@settings(deadline=None, max_examples=60)
+def test_hypergeometric_tails_share_the_point(total, data):
+    """Both tails count the same draws, and overlap in the point between them."""
+    marked, drawn = (data.draw(st.integers(0, total)) for _ in range(2))
+    hits = data.draw(st.integers(0, total))
+    at_least = statistics.hypergeometric_at_least(hits, total, marked, drawn)
+    at_most = statistics.hypergeometric_at_most(hits, total, marked, drawn)
+    point = stats.hypergeom.pmf(hits, total, marked, drawn)
+    assert pytest.approx(1 + point) == at_least + at_most
 
 
 def counted(table):

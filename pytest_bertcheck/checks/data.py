@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from math import comb, inf
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import ceil, comb, inf, log
 from typing import Any
 
 import numpy as np
@@ -11,11 +15,20 @@ import numpy.typing as npt
 from .. import statistics
 from ..evidence import Evidence
 from ..findings import Finding, Verdict
-from ..messages import count, probability, quoted, share
+from ..logits import answers_of
+from ..messages import MAX_ROWS, count, probability, quoted, share
 from . import ALPHA, check
-from .outputs import collapse_test
+from .outputs import Collapse, collapse_test, demonstrably_good
 
-__all__ = ["classes_balanced", "labels_informative", "labels_valid"]
+__all__ = [
+    "classes_balanced",
+    "labels_clean",
+    "labels_informative",
+    "labels_not_noisier",
+    "labels_valid",
+    "splits_consistent",
+    "training_data_shuffled",
+]
 
 SENTINELS = {-1: "hidden test labels", -100: "positions that the loss ignores"}
 
@@ -191,18 +204,375 @@ def _answers_are(evidence: Evidence, label: int) -> bool:
     return evidence.answers is not None and bool((evidence.answers == label).all())
 
 
+def _name(evidence: Evidence, label: int, limit: int = 20) -> str:
+    """Return the name of a label in quotes, or its id where it has none."""
+    return quoted(evidence.names[label] if 0 <= label < len(evidence.names) else label, limit)
+
+
+def _enough(plan: Callable[..., int], **case: Any) -> str:
+    """Say how many rows would settle what was seen, if it is that, with a power of 0.9."""
+    try:
+        return f"; about {plan(power=0.9, **case):,} rows would tell"
+    except ValueError:  # so close to the limit that no number of rows would
+        return ""
+
+
+def _rows_to_see_order(
+    *, alpha: float, power: float, num_labels: int = 2, equal_share: float = 1.0
+) -> int:
+    """Count rows of ``num_labels`` balanced labels, sorted or in part.
+
+    ``equal_share`` is the share of rows with the label of the row before them: 1 if sorted. The
+    number is on the safe side: it takes the rows of one label for independent draws.
+    """
+    each = statistics.trials_for_power(
+        1 - 1 / num_labels, 1 - equal_share, alpha / num_labels, power
+    )
+    return num_labels * (each + 1)
+
+
+@check(
+    stage="data",
+    needs=["y_train"],
+    causes=["training-data-sorted"],
+    examples=_rows_to_see_order,
+)
+def training_data_shuffled(
+    evidence: Evidence, *, alpha: float = ALPHA, only_if_harmful: bool = True
+) -> Finding:
+    """Were the training rows fed in random order?
+
+    Null hypothesis: all orders of ``y_train`` are equally likely. Test: the exact number of runs
+    of each label (Wald and Wolfowitz; see :func:`~.statistics.runs_too_few`), Bonferroni over
+    labels, against 'too few'. It finds sorted rows, blocks of a label and a shuffle buffer smaller
+    than the data; labels that take turns are fine. Rows batched by length or source are in no
+    random order either if those go with the label.
+
+    ``y_train`` often is the order of the data set although training shuffled it. So by default the
+    check fails only if, besides, the answers to all other labels go to the label fed last (the
+    test of ``not_collapsed``; both tests must reject, so the error rate is at most ``alpha``
+    whatever the order). A good accuracy passes; anything else in label order is inconclusive.
+    With ``only_if_harmful=False`` the order alone fails.
+
+    Source: Wald and Wolfowitz (1940); keras#8346, gbert#154, Socialbird BERT-Classification#11.
+    """
+    y_train = evidence.y_train
+    labels = np.unique(y_train, return_counts=True)[1]
+    rows, last = len(y_train), int(y_train[-1])
+    if len(labels) < 2:
+        return Finding(Verdict.INCONCLUSIVE, "y_train holds one label only: it has no order")
+    in_order = statistics.runs_too_few(y_train)
+    runs = 1 + int(np.count_nonzero(y_train[1:] != y_train[:-1]))
+    expected = float(labels @ (rows - labels + 1)) / rows
+    figures: dict[str, Any] = {"rows": rows, "runs": runs, "expected_runs": expected}
+    versus = (
+        f"{count(runs, 'run')} of equal labels in {count(rows, 'row')}, {expected:,.0f} at random"
+    )
+    signs = {"training-in-label-order": in_order <= alpha}
+    if in_order > alpha:
+        # Whether sorted rows would have been found: the least number of runs is one a label.
+        if statistics.runs_too_few(np.repeat(np.arange(len(labels)), labels)) <= alpha:
+            return Finding(
+                Verdict.PASSED,
+                f"rows in random order: {versus}",
+                statistics=figures,
+                p_value=in_order,
+                signs=signs,
+            )
+        enough = _enough(_rows_to_see_order, alpha=alpha, num_labels=len(labels))
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"too few rows to tell their order: {versus}{enough}",
+            statistics=figures,
+        )
+    fix = (
+        "shuffle once before anything else: rows = rows.sample(frac=1, random_state=0)\n"
+        "then fit(shuffle=True), or dataset.shuffle(buffer_size=len(rows))"
+    )
+    failure = Finding(
+        Verdict.FAILED,
+        f"rows in label order: {versus}, {probability(in_order)}",
+        statistics=figures,
+        p_value=in_order,
+        causes=("training-data-sorted",),
+        fix=fix,
+        signs=signs,
+        table=_longest_runs(evidence),
+    )
+    if not only_if_harmful:
+        return failure
+    collapse = _collapse_on(evidence, last, alpha)
+    if collapse is not None:
+        p_value = max(in_order, collapse.p_value)
+        signs["last-fed-is-the-answer"] = collapse.collapsed
+        if collapse.collapsed:
+            return dataclasses.replace(
+                failure,
+                summary="fed in label order: the other labels are answered with "
+                f"{_name(evidence, last, 14)}, the last one fed, {probability(p_value)}",
+                p_value=p_value,
+            )
+        if demonstrably_good(evidence, alpha):
+            return Finding(
+                Verdict.PASSED,
+                f"y_train is in label order and the model copes: {versus}",
+                statistics=figures,
+                p_value=p_value,
+                signs=signs,
+            )
+    return Finding(
+        Verdict.INCONCLUSIVE,
+        f"y_train is in label order: {versus}; was it fed so, without shuffling?",
+        statistics=figures,
+        p_value=None if collapse is None else p_value,
+        causes=("training-data-sorted",),
+        fix="record y_train as the training loop gets it: assert_training_data_shuffled(y_fed)",
+        signs=signs,
+    )
+
+
+def _longest_runs(evidence: Evidence) -> tuple[tuple[str, ...], ...]:
+    y_train = evidence.y_train
+    starts = np.flatnonzero(np.r_[True, y_train[1:] != y_train[:-1]])
+    lengths = np.diff(np.r_[starts, len(y_train)])
+    longest = np.argsort(-lengths, kind="stable")
+    return (
+        ("label", "from row", "rows in a run"),
+        *(
+            (
+                _name(evidence, int(y_train[starts[run]])),
+                f"{starts[run]:,}",
+                f"{lengths[run]:,}",
+            )
+            for run in longest[:MAX_ROWS]
+        ),
+    )
+
+
+def _collapse_on(evidence: Evidence, label: int, alpha: float) -> Collapse | None:
+    confusion = evidence.confusion
+    if confusion is None or not 0 <= label < confusion.num_labels:
+        return None
+    return collapse_test(confusion, label, alpha)
+
+
+def _rows_to_miss_a_label(
+    *,
+    alpha: float,
+    power: float,
+    true_share: float = 0.1,
+    num_labels: int = 2,
+    train_rows_per_row: float = 1.0,
+) -> int:
+    """Count evaluation rows, of which ``true_share`` are of a label that training never saw.
+
+    ``train_rows_per_row`` is m / n.
+    """
+    if not 0 < true_share <= 1 or train_rows_per_row <= 0 or num_labels < 1:
+        raise ValueError(
+            "expected true_share in (0, 1], train_rows_per_row above 0 and num_labels of at "
+            f"least 1, got {true_share!r}, {train_rows_per_row!r} and {num_labels!r}"
+        )
+    of_label = ceil(log(num_labels / alpha) / log(1 + train_rows_per_row))
+    return statistics.trials_for_successes(of_label, true_share, power)
+
+
+@check(
+    stage="data",
+    needs=["y_train", "y_true"],
+    causes=["training-data-sorted"],
+    limits={"max_difference": (0, 1)},
+    examples=_rows_to_miss_a_label,
+)
+def splits_consistent(
+    evidence: Evidence,
+    *,
+    alpha: float = ALPHA,
+    max_difference: float | None = None,
+    allow_missing: bool = True,
+) -> Finding:
+    """Do training and evaluation hold the same labels?
+
+    A label of the evaluation set that training never saw cannot be answered: the data were split
+    by position. Null hypothesis: the label has the same share in both, rows are independent
+    draws. Test: given how often it occurs in both together, the probability that none of its rows
+    is a training row (Fisher's exact test), Bonferroni over labels; error rate at most ``alpha``.
+    An evaluation set balanced by hand may hold a label rare enough to be missing from training:
+    that fails too, since the model never saw it.
+
+    On request only, since a slice is a legitimate evaluation set: a training label missing from
+    the evaluation set (``allow_missing=False``; the same test), and shares that differ by more
+    than ``max_difference`` (null hypothesis: at most that; Clopper-Pearson bounds of both shares
+    at half the level, see :func:`~.statistics.rate_above`). Bonferroni is over all that is asked.
+
+    Source: keras#8346, keras#597, where ``validation_split`` cuts off the tail before shuffling.
+    """
+    y_train, y_true = evidence.y_train, evidence.y_true
+    told = (evidence.dataset_label_names, evidence.label_names, evidence.logits)
+    known = any(field is not None for field in told)  # else by y_true, which may lack a label
+    limit = evidence.num_labels if known and evidence.num_labels else inf
+    for field, ids in (("y_train", y_train), ("y_true", y_true)):
+        if ids.min() < 0 or ids.max() >= limit:
+            return Finding(
+                Verdict.INCONCLUSIVE, f"{field} holds ids that are no label ids: see labels_valid"
+            )
+    labels, ids = np.unique(np.concatenate([y_train, y_true]), return_inverse=True)
+    m, n = len(y_train), len(y_true)
+    train = np.bincount(ids[:m], minlength=len(labels))
+    true = np.bincount(ids[m:], minlength=len(labels))
+    names = [_name(evidence, label, 14) for label in labels.tolist()]
+    tries = len(labels) * (1 + (not allow_missing) + 2 * (max_difference is not None))
+    level = alpha / tries
+    suspicions = _never_there("training", names, train, true, level)
+    if not allow_missing:
+        suspicions += _never_there("evaluation", names, true, train, level)
+    if max_difference is not None:
+        suspicions += _far_apart(names, train, true, max_difference, level)
+    figures: dict[str, Any] = {
+        "train_rows": m,
+        "rows": n,
+        "never_trained": labels[train == 0].tolist(),
+        "never_evaluated": labels[true == 0].tolist(),
+        "largest_difference": float(np.abs(train / m - true / n).max()),
+    }
+    signs = {"label-never-trained": False}
+    if not suspicions:
+        same = f"training and evaluation hold the same {count(len(labels), 'label')}"
+        all_seen = f"training saw the {count(int(np.count_nonzero(true)), 'label')} of evaluation"
+        summary = same if true.all() else all_seen
+        return Finding(Verdict.PASSED, summary, statistics=figures, p_value=1.0, signs=signs)
+    worst = min(suspicions, key=lambda item: item.p_value)
+    p_value = min(1.0, worst.p_value * tries)
+    if p_value > alpha:
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"{worst.seen}: chance or a faulty split?{worst.enough()}",
+            statistics=figures,
+            p_value=p_value,
+        )
+    order = np.argsort(-np.abs(train / m - true / n), kind="stable")
+    return Finding(
+        Verdict.FAILED,
+        f"splits differ: {worst.seen}, {probability(p_value)}",
+        statistics=figures,
+        p_value=p_value,
+        causes=("training-data-sorted",),
+        fix="shuffle before splitting: train_test_split(rows, stratify=labels, random_state=0);\n"
+        "validation_split=... takes the tail of the data as it stands",
+        signs={"label-never-trained": worst.never_trained},
+        table=(
+            ("label", "training rows", "evaluation rows"),
+            *((names[label], f"{train[label]:,}", f"{true[label]:,}") for label in order),
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """What is odd about one label in two splits, and how many rows would tell if it is chance."""
+
+    p_value: float
+    seen: str
+    enough: Callable[[], str]
+    never_trained: bool = False
+
+
+def _never_there(
+    split: str,
+    names: Sequence[str],
+    absent: npt.NDArray[np.intp],
+    there: npt.NDArray[np.intp],
+    level: float,
+) -> list[Suspicion]:
+    """Suspect the labels that one split, given its counts, lacks and the other has."""
+    lacking, having = int(absent.sum()), int(there.sum())
+    other = "evaluation" if split == "training" else "training"
+    return [
+        Suspicion(
+            statistics.hypergeometric_at_most(0, lacking + having, int(there[label]), lacking),
+            f"{names[label]} is never in {split}, but {share(int(there[label]), having)} of "
+            f"{having:,} {other} rows",
+            partial(
+                _enough,
+                _rows_to_miss_a_label,
+                alpha=level,
+                true_share=there[label] / having,
+                num_labels=1,
+                train_rows_per_row=lacking / having,
+            ),
+            never_trained=split == "training",
+        )
+        for label in np.flatnonzero(absent == 0).tolist()
+    ]
+
+
+def _far_apart(
+    names: Sequence[str],
+    train: npt.NDArray[np.intp],
+    true: npt.NDArray[np.intp],
+    max_difference: float,
+    level: float,
+) -> list[Suspicion]:
+    """Suspect the labels whose shares differ by more than ``max_difference``."""
+    found = []
+    m, n = int(train.sum()), int(true.sum())
+    for label in np.flatnonzero(np.abs(train / m - true / n) > max_difference).tolist():
+        sides = sorted([(train[label] / m, int(train[label]), m),
+                        (true[label] / n, int(true[label]), n)])  # fmt: skip
+        (low, *fewer), (high, *more) = sides
+        found.append(
+            Suspicion(
+                statistics.rate_above(*more, *fewer, margin=max_difference),
+                f"{names[label]} is {share(int(train[label]), m)} of training, "
+                f"{share(int(true[label]), n)} of evaluation rows",
+                partial(
+                    _enough,
+                    statistics.trials_for_gap,
+                    rate=high,
+                    other_rate=low,
+                    margin=max_difference,
+                    alpha=level,
+                ),
+            )
+        )
+    return found
+
+
+def _rows_for_skill(
+    *, alpha: float, power: float, min_skill: float = 0.1, majority_share: float = 0.5
+) -> int:
+    """Count rows whose labels say nothing, of which ``majority_share`` have the same label."""
+    level = majority_share + min_skill * (1 - majority_share)
+    return statistics.trials_for_power(level, majority_share, alpha, power)
+
+
 @check(
     stage="data",
     needs=["y_train", "train_reference_y_pred"],
     causes=["labels-shuffled"],
+    limits={"min_skill": (0, 1)},
+    examples=_rows_for_skill,
 )
-def labels_informative(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
+def labels_informative(
+    evidence: Evidence, *, alpha: float = ALPHA, min_skill: float = 0.0
+) -> Finding:
     """Do the training labels say anything about the training texts?
 
     A plain reference model (TF-IDF and logistic regression) is cross-validated on the training
-    rows. Null hypothesis: its out-of-fold answers are independent of the labels (Fisher's exact
-    test for each label, Bonferroni over labels, at 0.01). Not rejecting it is inconclusive, never
-    a failure: labels may be shuffled, or the task may be beyond a bag of words.
+    rows. It passes if this null hypothesis is rejected at 0.01: labels were dealt to the texts at
+    random. Test: Fisher's exact test for each label, on the out-of-fold answers and, where
+    ``train_reference_probabilities`` are at hand, on as many rows as the label has, those to which
+    the model gives it the highest probability (on imbalanced data no answer may be the rare
+    label); Bonferroni over all. Not rejecting it is inconclusive: labels may be shuffled, or the
+    task may be beyond a bag of words.
+
+    With ``min_skill`` above 0 it fails if, besides, the skill is significantly below it. Skill is
+    the share of the way from the majority's share to 1; null hypothesis, it is at least
+    ``min_skill``; exact binomial test on the number of out-of-fold answers that are right; error
+    rate at most ``alpha``. The answers of one cross-validation are slightly dependent, which the
+    binomial leaves out; stratified folds make them, if anything, less variable.
+
+    Source: Ojala and Garriga (2010), Permutation Tests for Studying Classifier Performance.
     """
     kept = (evidence.y_train >= 0) & (evidence.train_reference_y_pred >= 0)
     if not kept.any():
@@ -211,13 +581,296 @@ def labels_informative(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     labels, ids = np.unique(np.concatenate([y_train, answers]), return_inverse=True)
     confusion = statistics.confusion_matrix(ids[: len(y_train)], ids[len(y_train) :], len(labels))
     p_value = statistics.match_above_chance(confusion)
+    if evidence.train_reference_probabilities is not None:
+        ranked = _match_of_the_surest(y_train, evidence.train_reference_probabilities[kept])
+        p_value = min(1.0, 2 * min(p_value, ranked))
     total, hits = confusion.total, confusion.right
+    majority = float(confusion.support.max()) / total
     right = f"TF-IDF gets {hits}/{total} training rows right ({share(hits, total)})"
     tells = p_value <= 0.01
+    figures: dict[str, Any] = {
+        "accuracy": hits / total,
+        "majority_share": majority,
+        "rows": total,
+        "independence_p_value": p_value,
+    }
+    signs = {"training-labels-tell-nothing": not tells}
+    if tells:
+        return Finding(
+            Verdict.PASSED,
+            f"training labels tell of the texts: {right}",
+            statistics=figures,
+            signs=signs,
+        )
+    enough = ""
+    if min_skill > 0 and majority < 1:
+        level = majority + min_skill * (1 - majority)
+        below = statistics.binomial_at_most(hits, total, level)
+        if below <= alpha:
+            return Finding(
+                Verdict.FAILED,
+                f"labels tell nothing: TF-IDF right on {share(hits, total)} of {total:,} rows, one "
+                f"label is {majority:.0%} of them, {probability(below)}",
+                statistics=figures,
+                p_value=below,
+                causes=("labels-shuffled",),
+                fix="keep texts and labels in one table while shuffling, and print five pairs;\n"
+                "if the pairs are right, the task is beyond a bag of words",
+                signs=signs,
+            )
+        enough = _enough(_rows_for_skill, alpha=alpha, min_skill=min_skill, majority_share=majority)
     return Finding(
-        Verdict.PASSED if tells else Verdict.INCONCLUSIVE,
-        f"training labels {'tell of' if tells else 'may say nothing about'} the texts: {right}",
-        statistics={"accuracy": hits / total, "rows": total, "independence_p_value": p_value},
-        causes=() if tells else ("labels-shuffled",),
-        signs={"training-labels-tell-nothing": not tells},
+        Verdict.INCONCLUSIVE,
+        f"training labels may say nothing about the texts: {right}{enough}",
+        statistics=figures,
+        causes=("labels-shuffled",),
+        signs=signs,
+    )
+
+
+def _match_of_the_surest(
+    labels: npt.NDArray[Any], probabilities: npt.NDArray[np.floating[Any]]
+) -> float:
+    """Test independence on the rows, as many as a label has, where the label is likeliest.
+
+    Whichever rows those are, if labels were dealt at random the number of them that do have the
+    label is hypergeometric.
+    """
+    present, counts = np.unique(labels, return_counts=True)
+    p_values = [1.0]
+    for label, rows in zip(present.tolist(), counts.tolist(), strict=True):
+        if label < probabilities.shape[1]:
+            surest = np.argpartition(-probabilities[:, label], rows - 1)[:rows]
+            hits = int(np.count_nonzero(labels[surest] == label))
+            p_values.append(statistics.hypergeometric_at_least(hits, len(labels), rows, rows))
+    return min(1.0, min(p_values) * len(present))
+
+
+def _rows_for_noise(
+    *,
+    alpha: float,
+    power: float,
+    train_accuracy: float = 0.6,
+    accuracy: float = 0.9,
+    max_gap: float = 0.1,
+) -> int:
+    """Count rows of each side for a model's accuracies on training and on evaluation labels."""
+    return statistics.trials_for_gap(1 - train_accuracy, 1 - accuracy, max_gap, alpha, power)
+
+
+@check(
+    stage="data",
+    needs=["y_true", "logits", "train_y_true", "train_logits"],
+    causes=["labels-noisy"],
+    limits={"max_gap": (0, 1)},
+    examples=_rows_for_noise,
+)
+def labels_not_noisier(
+    evidence: Evidence, *, alpha: float = ALPHA, max_gap: float = 0.1
+) -> Finding:
+    """Are the training labels noisier than the evaluation labels?
+
+    A model errs no more often on rows that it was fitted on than on new ones, if both are
+    labelled alike. Null hypothesis: for each label, its error on the training sample is at most
+    ``max_gap`` above that on the evaluation set. Test: Clopper-Pearson bounds of both errors, at
+    half the level (see :func:`~.statistics.rate_above`); error rate at most ``alpha``. Both sides
+    are cut down, by a local generator, to as many rows of each label, so that another balance of
+    labels is no difference; errors of unlike rows vary less than the binomial allows (Hoeffding
+    1956).
+
+    Faults on the evaluation side make that side worse and so cannot fail the check. A model that
+    has memorised its noise hides it. What fails too is an evaluation set that is easier than the
+    training set by more than ``max_gap``.
+
+    Source: Song et al. (2022), Learning from Noisy Labels with Deep Neural Networks: A Survey.
+    """
+    y_train, y_true = evidence.train_y_true, evidence.y_true
+    labels, ids = np.unique(np.concatenate([y_train, y_true]), return_inverse=True)
+    sides = ids[: len(y_train)], ids[len(y_train) :]
+    counts = np.minimum(*(np.bincount(side, minlength=len(labels)) for side in sides))
+    counts[labels < 0] = 0
+    total = int(counts.sum())
+    if not total or not np.isfinite(evidence.train_logits).all():
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            "no label has rows in the training sample and in the evaluation set to compare"
+            if not total
+            else "train_logits hold NaN or infinity: nothing to compare",
+        )
+    train_rows, rows = (_some_of_each(side, counts) for side in sides)
+    train_wrong = y_train[train_rows] != answers_of(evidence.train_logits)[train_rows]
+    wrong = y_true[rows] != evidence.argmax[rows]
+    train_errors, errors = int(np.count_nonzero(train_wrong)), int(np.count_nonzero(wrong))
+    p_value = statistics.rate_above(train_errors, total, errors, total, margin=max_gap)
+    figures: dict[str, Any] = {
+        "train_accuracy": 1 - train_errors / total,
+        "accuracy": 1 - errors / total,
+        "rows_of_each": total,
+    }
+    right = (
+        f"{share(total - train_errors, total)} right on training, "
+        f"{share(total - errors, total)} on evaluation rows"
+    )
+    signs = {"training-labels-noisier": p_value <= alpha}
+    if p_value <= alpha:
+        return Finding(
+            Verdict.FAILED,
+            f"training labels noisier: {right}, {probability(p_value)}",
+            statistics=figures,
+            p_value=p_value,
+            causes=("labels-noisy",),
+            fix="read twenty training rows with their labels; assert_labels_clean(texts, labels)\n"
+            "lists the most doubtful ones",
+            signs=signs,
+            table=(
+                ("label", "rows of each", "wrong in training", "wrong in evaluation"),
+                *(
+                    (
+                        _name(evidence, int(labels[label])),
+                        f"{counts[label]:,}",
+                        f"{np.count_nonzero(train_wrong & (sides[0][train_rows] == label)):,}",
+                        f"{np.count_nonzero(wrong & (sides[1][rows] == label)):,}",
+                    )
+                    for label in np.argsort(-counts, kind="stable")[:MAX_ROWS]
+                ),
+            ),
+        )
+    if train_errors <= errors + max_gap * total:
+        return Finding(
+            Verdict.PASSED,
+            f"training labels no noisier than evaluation labels: {right}",
+            statistics=figures,
+            p_value=p_value,
+            signs=signs,
+        )
+    enough = _enough(
+        _rows_for_noise,
+        alpha=alpha,
+        train_accuracy=1 - train_errors / total,
+        accuracy=1 - errors / total,
+        max_gap=max_gap,
+    )
+    return Finding(
+        Verdict.INCONCLUSIVE,
+        f"training labels noisier, by chance perhaps: {right}{enough}",
+        statistics=figures,
+        p_value=p_value,
+        causes=("labels-noisy",),
+    )
+
+
+def _some_of_each(ids: npt.NDArray[Any], counts: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+    """Return row numbers, ``counts[label]`` of each label, drawn by a local generator."""
+    shuffled = np.random.default_rng(0).permutation(len(ids))
+    by_label = shuffled[np.argsort(ids[shuffled], kind="stable")]
+    sizes = np.bincount(ids, minlength=len(counts))
+    place = np.arange(len(ids)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    drawn: npt.NDArray[np.intp] = by_label[place < counts[ids[by_label]]]
+    return drawn
+
+
+def _rows_for_contradictions(
+    *, alpha: float, power: float, contradicted_share: float = 0.2, max_share: float = 0.1
+) -> int:
+    """Count rows of which ``contradicted_share`` are confidently contradicted."""
+    return statistics.trials_for_power(max_share, contradicted_share, alpha, power)
+
+
+@check(
+    stage="data",
+    needs=["y_train", "train_reference_probabilities"],
+    causes=["labels-noisy"],
+    limits={"max_share": (0, 1)},
+    suite=False,
+    examples=_rows_for_contradictions,
+)
+def labels_clean(
+    evidence: Evidence,
+    *,
+    alpha: float = ALPHA,
+    max_share: float = 0.1,
+    texts: Sequence[str] | None = None,
+) -> Finding:
+    """Are few of the given labels confidently contradicted?
+
+    Confident learning: a row is contradicted if a model that did not see it gives another label at
+    least the probability that it gives that label on average where it was given, and more than the
+    label given. Null hypothesis: at most ``max_share`` of rows are; exact binomial test; error rate
+    at most ``alpha``, rows taken as independent (the out-of-fold probabilities of one
+    cross-validation are slightly dependent).
+
+    What is contradicted need not be wrong: where texts do not decide the label, a good label is
+    contradicted too. So this is asked on request only, with a limit of the author's, and ``texts``
+    to show beside the labels.
+
+    Source: Northcutt, Jiang and Chuang (2021), Confident Learning, JAIR 70.
+    """
+    labels, probabilities = evidence.y_train, evidence.train_reference_probabilities
+    width = probabilities.shape[1]
+    kept = (labels >= 0) & (labels < width) & np.isfinite(probabilities).all(axis=1)
+    rows = np.flatnonzero(kept)
+    if not len(rows):
+        return Finding(Verdict.INCONCLUSIVE, "no training label is a label id: see labels_valid")
+    labels, probabilities = labels[rows], probabilities[rows]
+    given = probabilities[np.arange(len(rows)), labels]
+    counts = np.bincount(labels, minlength=width)
+    usual = np.full(width, inf)  # what never was given is never suggested
+    usual[counts > 0] = np.bincount(labels, given, width)[counts > 0] / counts[counts > 0]
+    confident = np.where(probabilities >= usual, probabilities, -inf)
+    suggested = confident.argmax(axis=1)
+    excess = confident.max(axis=1) - given
+    contradicted = np.flatnonzero((suggested != labels) & (excess > 0))
+    total, found = len(rows), len(contradicted)
+    p_value = statistics.binomial_at_least(found, total, max_share)
+    worst = contradicted[np.argsort(-excess[contradicted], kind="stable")][:MAX_ROWS]
+    figures: dict[str, Any] = {
+        "rows": total,
+        "contradicted": found,
+        "share": found / total,
+        "worst_rows": rows[worst].tolist(),
+    }
+    seen = f"{found}/{total} labels ({share(found, total)}) are confidently contradicted"
+    if found <= max_share * total:
+        return Finding(
+            Verdict.PASSED,
+            f"labels clean: {seen}, at most {max_share:.0%} allowed",
+            statistics=figures,
+            p_value=p_value,
+        )
+    table = (
+        ("row" if texts is None else "text", *(() if texts is None else ("row",)), "given",
+         "suggested"),
+        *(
+            (
+                *(() if texts is None else (texts[rows[i]],)),
+                f"{rows[i]:,}",
+                _name(evidence, int(labels[i])),
+                _name(evidence, int(suggested[i])),
+            )
+            for i in worst
+        ),
+    )  # fmt: skip
+    if p_value > alpha:
+        enough = _enough(
+            _rows_for_contradictions,
+            alpha=alpha,
+            contradicted_share=found / total,
+            max_share=max_share,
+        )
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"{seen}, {max_share:.0%} allowed{enough}",
+            statistics=figures,
+            p_value=p_value,
+            table=table,
+        )
+    return Finding(
+        Verdict.FAILED,
+        f"labels noisy: {seen}, {max_share:.0%} allowed, {probability(p_value)}",
+        statistics=figures,
+        p_value=p_value,
+        causes=("labels-noisy",),
+        fix="read the rows shown; drop or correct what is wrong, and look at the annotation\n"
+        "or the join that gave them; if they are right, the task is hard: raise max_share",
+        table=table,
     )
