@@ -331,7 +331,7 @@ def loss_matches_outputs(
     if found is not None and (same_rows or not found.sound):
         return Finding(
             Verdict.FAILED,
-            f"loss misconfigured: {digits}; it is {found.name}",
+            f"loss misconfigured: {reported[0]:.4g} is {found.name}; cross-entropy: {plain:.4g}",
             statistics=stats,
             causes=("loss-misconfigured",),
             certain=True,
@@ -429,7 +429,7 @@ def _forms_of_loss(evidence: Evidence, label_smoothing: float | None = None) -> 
             "or one unit with a sigmoid and BinaryCrossentropy",
         )
         yield LossForm(
-            "binary cross-entropy of a softmax over one unit, which is always 1",
+            "binary cross-entropy of a softmax over one unit",
             float(-np.log(KERAS_EPSILON) * ones.mean()),
             sound=False,
             fix="one unit takes a sigmoid, not a softmax",
@@ -465,7 +465,7 @@ def _forms_of_columns(
         with np.errstate(divide="ignore", invalid="ignore"):  # one-hot: normalised, then clipped
             shares = outputs[rows, y_true] / outputs.sum(axis=1)
         yield _wrong(taken, -np.log(np.clip(shares, KERAS_EPSILON, 1 - KERAS_EPSILON)))
-        yield _wrong("no softmax at all, the mean of -logit", -outputs[rows, y_true])
+        yield _wrong("no softmax at all, the mean -logit", -outputs[rows, y_true])
     one_hot = np.zeros_like(outputs)
     one_hot[rows, y_true] = 1
     ids = np.broadcast_to(y_true[:, None], outputs.shape)
