@@ -325,7 +325,7 @@ def loss_matches_outputs(
             statistics=stats,
             signs={"loss-is-cross-entropy": True},
         )
-    found = _explaining(forms, reported, relative)
+    found = _explaining(forms, reported, relative, 0.0 if same_rows else 0.05)
     if found is not None:
         stats["form"] = found.name
     if found is not None and (same_rows or not found.sound):
@@ -363,11 +363,13 @@ def _agree(reported: float, computed: float, relative: float) -> bool:
     return abs(reported - computed) <= max(relative * abs(computed), least)
 
 
-def _explaining(forms: list[LossForm], reported: list[float], relative: float) -> LossForm | None:
-    """Return the form that gives the reported loss and is not the cross-entropy by coincidence."""
+def _explaining(
+    forms: list[LossForm], reported: list[float], relative: float, apart: float
+) -> LossForm | None:
+    """Return the form that gives the reported loss, ``apart`` from the cross-entropy (a share)."""
     plain = forms[0].value
     for form in forms:
-        if abs(form.value - plain) > 0.05 * abs(plain) and any(
+        if abs(form.value - plain) > apart * abs(plain) and any(
             _agree(value, form.value, relative) for value in reported
         ):
             return form
@@ -439,8 +441,9 @@ def _forms_of_loss(evidence: Evidence, label_smoothing: float | None = None) -> 
                 "probabilities taken for logits", _binary(outputs[:, 0], y_true), _ACTIVATION
             )
         else:
-            clipped = np.clip(outputs[:, 0], KERAS_EPSILON, 1 - KERAS_EPSILON)
-            yield _wrong("logits taken for probabilities", _clipped_binary(clipped, y_true))
+            for added in (0.0, KERAS_EPSILON):
+                each = _clipped_binary(outputs[:, 0], y_true, added)
+                yield _wrong("logits taken for probabilities", each)
     else:
         yield from _forms_of_columns(outputs, probabilities, y_true, given)
     yield LossForm("summed over the rows, not averaged", plain * rows)
@@ -476,13 +479,14 @@ def _forms_of_columns(
         yield LossForm(
             "binary cross-entropy to one-hot rows", float(_binary(outputs, one_hot).mean())
         )
-    clipped = np.clip(outputs, KERAS_EPSILON, 1 - KERAS_EPSILON)
-    yield _wrong("binary cross-entropy to the ids, not one-hot", _clipped_binary(clipped, ids))
-    one_hot_loss = float(_clipped_binary(clipped, one_hot).mean())
-    if given:
-        yield LossForm("binary cross-entropy to one-hot rows", one_hot_loss)
-    else:
-        yield _wrong("binary cross-entropy, logits taken for probabilities", one_hot_loss)
+    for added in (0.0, KERAS_EPSILON):
+        to_ids = _clipped_binary(outputs, ids, added)
+        yield _wrong("binary cross-entropy to the ids, not one-hot", to_ids)
+        to_one_hot = float(_clipped_binary(outputs, one_hot, added).mean())
+        if given:
+            yield LossForm("binary cross-entropy to one-hot rows", to_one_hot)
+        else:
+            yield _wrong("binary cross-entropy, logits taken for probabilities", to_one_hot)
 
 
 _ACTIVATION = "no activation on the output layer (Dense(C)) under from_logits=True"
@@ -503,8 +507,13 @@ def _binary(logits: Array, targets: Array) -> Array:
     return result
 
 
-def _clipped_binary(clipped: Array, targets: Array) -> Array:
-    result: Array = -(targets * np.log(clipped) + (1 - targets) * np.log(1 - clipped))
+def _clipped_binary(outputs: Array, targets: Array, added: float) -> Array:
+    """Binary cross-entropy of outputs that Keras clips in float32; Keras 2 adds 1e-7 once more."""
+    low, high = float(np.float32(KERAS_EPSILON)), float(np.float32(1 - KERAS_EPSILON))
+    clipped = np.clip(outputs, low, high)
+    result: Array = -(
+        targets * np.log(clipped + added) + (1 - targets) * np.log(1 - clipped + added)
+    )
     return result
 
 
