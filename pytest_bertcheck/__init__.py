@@ -14,6 +14,9 @@ __version__ = "0.1.0"
 _MODULES = {
     "assertions": (
         "InconclusiveWarning",
+        "assert_accuracy_as_reported",
+        "assert_attention_mask_valid",
+        "assert_batch_invariant",
         "assert_beats_majority",
         "assert_classes_balanced",
         "assert_decoding_consistent",
@@ -24,14 +27,20 @@ _MODULES = {
         "assert_labels_informative",
         "assert_labels_not_swapped",
         "assert_labels_valid",
+        "assert_learning_rate_schedule",
         "assert_logits_valid",
+        "assert_loss_matches_outputs",
         "assert_not_collapsed",
         "assert_not_far_below_reference",
+        "assert_overfits_small_batch",
+        "assert_padding_invariant",
         "assert_reload_equal",
         "assert_splits_consistent",
         "assert_training_data_shuffled",
         "assert_training_progressed",
         "assert_truncation_harmless",
+        "assert_vocabulary_matches",
+        "assert_weights_updated",
     ),
     "checks": ("required_examples",),
     "contracts": (
@@ -52,6 +61,9 @@ _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 if TYPE_CHECKING:
     from .assertions import InconclusiveWarning as InconclusiveWarning
+    from .assertions import assert_accuracy_as_reported as assert_accuracy_as_reported
+    from .assertions import assert_attention_mask_valid as assert_attention_mask_valid
+    from .assertions import assert_batch_invariant as assert_batch_invariant
     from .assertions import assert_beats_majority as assert_beats_majority
     from .assertions import assert_classes_balanced as assert_classes_balanced
     from .assertions import assert_decoding_consistent as assert_decoding_consistent
@@ -62,14 +74,20 @@ if TYPE_CHECKING:
     from .assertions import assert_labels_informative as assert_labels_informative
     from .assertions import assert_labels_not_swapped as assert_labels_not_swapped
     from .assertions import assert_labels_valid as assert_labels_valid
+    from .assertions import assert_learning_rate_schedule as assert_learning_rate_schedule
     from .assertions import assert_logits_valid as assert_logits_valid
+    from .assertions import assert_loss_matches_outputs as assert_loss_matches_outputs
     from .assertions import assert_not_collapsed as assert_not_collapsed
     from .assertions import assert_not_far_below_reference as assert_not_far_below_reference
+    from .assertions import assert_overfits_small_batch as assert_overfits_small_batch
+    from .assertions import assert_padding_invariant as assert_padding_invariant
     from .assertions import assert_reload_equal as assert_reload_equal
     from .assertions import assert_splits_consistent as assert_splits_consistent
     from .assertions import assert_training_data_shuffled as assert_training_data_shuffled
     from .assertions import assert_training_progressed as assert_training_progressed
     from .assertions import assert_truncation_harmless as assert_truncation_harmless
+    from .assertions import assert_vocabulary_matches as assert_vocabulary_matches
+    from .assertions import assert_weights_updated as assert_weights_updated
     from .checks import required_examples as required_examples
     from .contracts import assert_encoding_roundtrip as assert_encoding_roundtrip
     from .contracts import (

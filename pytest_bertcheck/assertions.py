@@ -21,6 +21,9 @@ from .reference import cross_validated
 
 __all__ = [
     "InconclusiveWarning",
+    "assert_accuracy_as_reported",
+    "assert_attention_mask_valid",
+    "assert_batch_invariant",
     "assert_beats_majority",
     "assert_classes_balanced",
     "assert_decoding_consistent",
@@ -31,14 +34,20 @@ __all__ = [
     "assert_labels_informative",
     "assert_labels_not_swapped",
     "assert_labels_valid",
+    "assert_learning_rate_schedule",
     "assert_logits_valid",
+    "assert_loss_matches_outputs",
     "assert_not_collapsed",
     "assert_not_far_below_reference",
+    "assert_overfits_small_batch",
+    "assert_padding_invariant",
     "assert_reload_equal",
     "assert_splits_consistent",
     "assert_training_data_shuffled",
     "assert_training_progressed",
     "assert_truncation_harmless",
+    "assert_vocabulary_matches",
+    "assert_weights_updated",
 ]
 
 __tracebackhide__ = True
@@ -476,6 +485,107 @@ def assert_inputs_distinct(
     _judge("inputs_distinct", evidence, ALPHA, strict)
 
 
+def assert_vocabulary_matches(
+    tokenizer: Any = None,
+    model: Any = None,
+    texts: Any = None,
+    *,
+    embedding_rows: int | None = None,
+    tokenizer_size: int | None = None,
+    pad_token_id: int | None = None,
+    input_ids: Any = None,
+    attention_mask: Any = None,
+    unknown_token_share: Any = None,
+    max_unknown_share: float = 0.02,
+    alpha: float = ALPHA,
+    strict: bool = False,
+) -> None:
+    """Assert that tokenizer and model belong together, and that the texts are in their language.
+
+    Give the objects, or the arrays that they would give; an array that is given counts.
+
+    Parameters
+    ----------
+    tokenizer
+        A transformers tokenizer: called on ``texts``; ``len(tokenizer)`` and ``unk_token_id``
+        are read.
+    model
+        A transformers config, or whatever has one: ``vocab_size``, the embedding rows, and
+        ``pad_token_id`` are read.
+    texts : list of str
+        At least 10 texts of the kind that the model is for.
+    embedding_rows, tokenizer_size, pad_token_id : int
+        Ids that the model has an embedding for, ids of the tokenizer, and the model's padding.
+    input_ids, attention_mask : (n, L) int
+        The encoded texts.
+    unknown_token_share : (n,) float
+        Share of [UNK] among the tokens of each text.
+    max_unknown_share
+        Share of [UNK] that at most half of the texts may exceed.
+
+    Examples
+    --------
+    >>> assert_vocabulary_matches(
+    ...     embedding_rows=30522, tokenizer_size=30522, unknown_token_share=[0.0, 0.0, 0.1] * 10
+    ... )
+    """
+    fields = {} if tokenizer is None and texts is None else _encoded(tokenizer, texts)
+    config = getattr(model, "config", model)
+    if config is not None and not hasattr(config, "vocab_size"):
+        raise TypeError(f"model: expected a config with vocab_size, or a model, got {model!r:.60}")
+    read = {
+        "embedding_rows": getattr(config, "vocab_size", None),
+        "pad_token_id": getattr(config, "pad_token_id", None),
+        **fields,
+    }
+    given = {
+        "embedding_rows": embedding_rows,
+        "tokenizer_size": tokenizer_size,
+        "pad_token_id": pad_token_id,
+        "input_ids": input_ids,
+        "attention_mask": attention_mask,
+        "unknown_token_share": unknown_token_share,
+    }
+    evidence = Evidence(**read | {name: item for name, item in given.items() if item is not None})
+    _judge("vocabulary_matches", evidence, alpha, strict, max_unknown_share=max_unknown_share)
+
+
+def assert_attention_mask_valid(
+    attention_mask: Any,
+    *,
+    input_ids: Any = None,
+    pad_token_id: int | None = None,
+    kept_token_counts: Any = None,
+    strict: bool = False,
+) -> None:
+    """Assert that the attention mask leaves out the padding, and nothing but the padding.
+
+    Parameters
+    ----------
+    attention_mask : (n, L) int
+        1 for tokens, 0 for padding, as the model gets it.
+    input_ids : (n, L) int, optional
+        The token ids, as the model gets them.
+    pad_token_id : int, optional
+        The id with which texts are padded.
+    kept_token_counts : (n,) int, optional
+        Tokens of each text without padding.
+
+    Examples
+    --------
+    >>> assert_attention_mask_valid(
+    ...     [[1, 1, 1], [1, 1, 0]], input_ids=[[101, 7, 102], [101, 102, 0]], pad_token_id=0
+    ... )
+    """
+    evidence = Evidence(
+        attention_mask=attention_mask,
+        input_ids=input_ids,
+        pad_token_id=pad_token_id,
+        kept_token_counts=kept_token_counts,
+    )
+    _judge("attention_mask_valid", evidence, ALPHA, strict)
+
+
 def assert_training_progressed(
     history: Any,
     *,
@@ -506,6 +616,140 @@ def assert_training_progressed(
     evidence = Evidence(y_train=y_train, dataset_label_names=names, **history_fields(history))
     limits = {} if min_progress is None else {"min_progress": min_progress}
     _judge("training_progressed", evidence, ALPHA, strict, **limits)
+
+
+def assert_loss_matches_outputs(
+    loss: float,
+    logits: Any,
+    *,
+    y_true: Any,
+    batch_size: int | None = None,
+    label_smoothing: float | None = None,
+    tolerance: float = 1e-3,
+    strict: bool = False,
+) -> None:
+    """Assert that the loss reported for these rows is the cross-entropy of their outputs.
+
+    Parameters
+    ----------
+    loss : float
+        What ``model.evaluate`` or the Trainer reported for exactly these rows and these weights.
+        The training loss of an epoch is none such: the weights moved while it was averaged.
+    logits : (n, C) float
+        What the model returned, logits or probabilities.
+    y_true : (n,) int
+        True label ids.
+    batch_size : int, optional
+        Rows in an evaluation batch, if the loss is averaged over batches whose last is shorter.
+    label_smoothing : float, optional
+        That of the loss.
+    tolerance
+        Largest relative difference; differences below 1e-4 are always allowed.
+
+    Examples
+    --------
+    >>> assert_loss_matches_outputs(0.1269, [[2.0, 0.0], [0.0, 2.0]], y_true=[0, 1])
+    """
+    evidence = Evidence(val_loss=[loss], logits=logits, y_true=y_true, batch_size=batch_size)
+    options: dict[str, Any] = {"same_rows": True, "tolerance": tolerance}
+    if label_smoothing is not None:
+        options["label_smoothing"] = label_smoothing
+    _judge("loss_matches_outputs", evidence, ALPHA, strict, **options)
+
+
+def assert_accuracy_as_reported(
+    reported: float, outputs: Any, *, y_true: Any, tolerance: float = 5e-4, strict: bool = False
+) -> None:
+    """Assert that the accuracy reported for these rows is that of these predictions.
+
+    Parameters
+    ----------
+    reported : float
+        Accuracy between 0 and 1.
+    outputs : (n, C) float or (n,) int
+        Logits, a framework's output object, or label ids.
+    y_true : (n,) int
+        True label ids.
+    tolerance
+        What rounding explains: half of the third decimal by default.
+
+    Examples
+    --------
+    >>> assert_accuracy_as_reported(0.667, [0, 1, 1], y_true=[0, 1, 0])
+    """
+    if not isinstance(reported, (int, float, np.number)) or not 0 <= reported <= 1:
+        raise ValueError(f"reported: expected an accuracy between 0 and 1, got {reported!r:.60}")
+    evidence = Evidence(val_accuracy=[reported], y_true=y_true, **_either(outputs))
+    _judge("accuracy_as_reported", evidence, ALPHA, strict, same_rows=True, tolerance=tolerance)
+
+
+def assert_learning_rate_schedule(
+    history: Any, *, peak: float | None = None, strict: bool = False
+) -> None:
+    """Assert that the learning rate takes a course on which a model can learn.
+
+    Parameters
+    ----------
+    history
+        A Keras ``History``, a transformers ``Trainer.state.log_history``, a mapping with
+        ``learning_rate``, or the rates themselves, (T,) float.
+    peak
+        The highest rate that was asked for.
+
+    Examples
+    --------
+    >>> assert_learning_rate_schedule([0.0, 1e-5, 2e-5, 1.5e-5, 1e-5, 5e-6, 0.0], peak=2e-5)
+    """
+    evidence = Evidence(**_series("learning_rate", history))
+    limits = {} if peak is None else {"peak": peak}
+    _judge("learning_rate_schedule", evidence, ALPHA, strict, **limits)
+
+
+def assert_weights_updated(
+    *,
+    encoder_update: float | None = None,
+    head_update: float | None = None,
+    strict: bool = False,
+) -> None:
+    """Assert that training changed the weights of the head; a frozen encoder is allowed.
+
+    Parameters
+    ----------
+    encoder_update, head_update : float >= 0
+        Relative norm of the change: ``norm(after - before) / norm(before)``.
+
+    Examples
+    --------
+    >>> assert_weights_updated(encoder_update=0.02, head_update=0.4)
+    """
+    evidence = Evidence(encoder_update=encoder_update, head_update=head_update)
+    _judge("weights_updated", evidence, ALPHA, strict)
+
+
+def assert_overfits_small_batch(
+    overfit_loss: Any,
+    *,
+    num_labels: int | None = None,
+    max_share: float = 0.45,
+    strict: bool = False,
+) -> None:
+    """Assert that a fresh copy of the model learns a small batch by heart.
+
+    Parameters
+    ----------
+    overfit_loss : (T,) float
+        Loss at each step on the same few rows (16, balanced) at a learning rate known to work.
+    num_labels
+        C, for the cost of knowing nothing, ln C.
+    max_share
+        Share of that cost under which the loss must come.
+
+    Examples
+    --------
+    >>> assert_overfits_small_batch([0.7, 0.6, 0.4, 0.2, 0.1, 0.03], num_labels=2)
+    """
+    evidence = Evidence(overfit_loss=overfit_loss, dataset_label_names=_names_of(num_labels))
+    _judge("overfits_small_batch", evidence, ALPHA, strict, max_share=max_share)
 
 
 def assert_decoding_consistent(
@@ -562,6 +806,52 @@ def assert_reload_equal(
     _judge("reload_equal", evidence, ALPHA, strict)
 
 
+def assert_batch_invariant(
+    logits: Any,
+    rebatched_logits: Any,
+    *,
+    kept_token_counts: Any = None,
+    repeated_logits: Any = None,
+    alpha: float = ALPHA,
+    strict: bool = False,
+) -> None:
+    """Assert that a text gets the same outputs alone as in a batch, both (n, C) float.
+
+    Parameters
+    ----------
+    logits, rebatched_logits : (n, C), (r, C) float
+        Outputs in batches, and those of the first r texts one at a time.
+    kept_token_counts : (n,) int, optional
+        Tokens of each text without padding: tells whether it is the padded ones that differ.
+    repeated_logits : (r, C) float, optional
+        A second identical call: tells dropout apart.
+
+    Examples
+    --------
+    >>> assert_batch_invariant([[0.2, 1.4], [0.7, 0.1]], [[0.2, 1.4], [0.7, 0.1]])
+    """
+    evidence = Evidence(
+        logits=logits,
+        rebatched_logits=rebatched_logits,
+        kept_token_counts=kept_token_counts,
+        repeated_logits=repeated_logits,
+    )
+    _judge("batch_invariant", evidence, alpha, strict)
+
+
+def assert_padding_invariant(
+    logits: Any, padded_logits: Any, *, repeated_logits: Any = None, strict: bool = False
+) -> None:
+    """Assert that padding the inputs further leaves the outputs as they are, both (n, C) float.
+
+    Examples
+    --------
+    >>> assert_padding_invariant([[0.2, 1.4]], [[0.2, 1.4]])
+    """
+    evidence = Evidence(logits=logits, padded_logits=padded_logits, repeated_logits=repeated_logits)
+    _judge("padding_invariant", evidence, ALPHA, strict)
+
+
 def history_fields(history: Any) -> dict[str, Any]:
     """Return the evidence fields that a training history holds.
 
@@ -613,6 +903,40 @@ def _series_of_log(log: Sequence[Any]) -> dict[str, list[float]]:
             if isinstance(value, (int, float, np.number)):
                 series.setdefault(str(key), []).append(float(value))
     return series
+
+
+def _series(name: str, history: Any) -> dict[str, Any]:
+    """Return one series of a history, which may be the series itself."""
+    plain = not hasattr(history, "history") and not isinstance(history, (str, Mapping))
+    if plain and not any(isinstance(entry, Mapping) for entry in np.atleast_1d(history)):
+        return {name: history}
+    fields = history_fields(history)
+    if name not in fields:
+        raise ValueError(f"history: expected the series {name!r}, got {sorted(fields)}")
+    return {name: fields[name]}
+
+
+def _encoded(tokenizer: Any, texts: Any) -> dict[str, Any]:
+    """Return what a tokenizer makes of texts, as evidence."""
+    if not callable(tokenizer) or not hasattr(tokenizer, "__len__"):
+        raise TypeError(
+            f"tokenizer: expected a tokenizer, with a call and a length, got {tokenizer!r:.60}"
+        )
+    fields: dict[str, Any] = {"tokenizer_size": len(tokenizer)}
+    if texts is None:
+        return fields
+    if isinstance(texts, str) or not hasattr(texts, "__iter__"):
+        raise TypeError(f"texts: expected a list of texts, got {texts!r:.60}")
+    texts = [*texts]
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"texts: expected at least one text and only texts, got {texts!r:.60}")
+    encoding = tokenizer(texts, padding=True, truncation=True)
+    ids, mask = (np.asarray(encoding[name]) for name in ("input_ids", "attention_mask"))
+    unknown = getattr(tokenizer, "unk_token_id", None)
+    if unknown is not None:
+        kept = np.maximum(mask.sum(axis=1), 1)
+        fields["unknown_token_share"] = ((ids == unknown) & (mask == 1)).sum(axis=1) / kept
+    return {**fields, "input_ids": ids, "attention_mask": mask}
 
 
 def _either(outputs: Any) -> dict[str, Any]:

@@ -24,6 +24,14 @@ SIGNS: dict[str, tuple[str, str]] = {
     # sign: (sentence when seen, sentence when looked for and not seen), with the statistics of the
     # check that gives the sign to fill in
     "answers-constant": ("every answer is the same label", "answers vary"),
+    "batch-changes-outputs": (
+        "a text alone gets other outputs than in a batch",
+        "a text gets the same outputs alone and in a batch",
+    ),
+    "cannot-overfit": (
+        "a fresh copy cannot learn a small batch by heart",
+        "a fresh copy learns a small batch by heart",
+    ),
     "collapsed": ("one label is the answer to everything", "answers use several labels"),
     "confidence-faint": ("the outputs commit to no label", "the outputs are sure of their labels"),
     "confidence-lost-since-training": (
@@ -33,10 +41,12 @@ SIGNS: dict[str, tuple[str, str]] = {
     "cut-below-max-length": ("inputs were cut well below max_length", ""),
     "cut-part-decides": ("what was cut decides the label", "what was kept decides the label"),
     "decoding-costs": ("answers other than the argmax cost accuracy", ""),
+    "encoder-not-updated": ("the encoder did not move in training", "the encoder moved"),
     "first-loss-off": (
         "the first loss is {first_loss:.3g}, above ln C, where a fresh head starts",
         "the first loss is that of a fresh head",
     ),
+    "head-not-updated": ("the head did not move in training", "the head moved"),
     "hardly-a-word-kept": (
         "truncation keeps {median_kept_tokens} of {median_tokens} tokens, special ones included",
         "",
@@ -55,9 +65,22 @@ SIGNS: dict[str, tuple[str, str]] = {
         "the outputs vary with the input",
     ),
     "logits-not-finite": ("the outputs hold NaN or infinity", ""),
+    "loss-is-cross-entropy": (
+        "the reported loss is the cross-entropy of these outputs",
+        "the reported loss is not the cross-entropy of these outputs",
+    ),
     "loss-not-finite": ("the loss ended at NaN or infinity", ""),
     "no-step-taken": ("no optimizer step was taken", ""),
     "outputs-are-probabilities": ("the outputs are probabilities already", ""),
+    "overfit-loss-never-moved": (
+        "a fresh copy's loss on a small batch never moved from {first_overfit_loss:.3g}",
+        "",
+    ),
+    "padding-changes-outputs": (
+        "padding the inputs further changes the outputs",
+        "padding the inputs further changes nothing",
+    ),
+    "padding-left-in": ("the attention mask leaves padding in", ""),
     "permutation-recovered": (
         "exchanging labels takes the accuracy from {accuracy:.0%} to {accuracy_after:.0%}",
         "no exchange of labels explains the answers",
@@ -70,6 +93,9 @@ SIGNS: dict[str, tuple[str, str]] = {
         "the learning rate peaks at {peak_learning_rate:.1g}; fine-tuning takes 1e-5 to 5e-5",
         "the learning rate, {peak_learning_rate:.1g}, is usual",
     ),
+    "rate-jumps": ("the learning rate jumps in mid-run", ""),
+    "rate-rises-to-the-end": ("the learning rate rises to the very end", ""),
+    "rate-zero-mostly": ("the learning rate is zero at most points", ""),
     "rate-zero-or-negative": ("the learning rate is zero or negative", ""),
     "reference-weak": (
         "a TF-IDF model hardly learns anything from the same rows",
@@ -92,6 +118,11 @@ SIGNS: dict[str, tuple[str, str]] = {
         "a TF-IDF model cross-validated on the training rows is at chance",
         "the training labels tell of the training texts",
     ),
+    "unknown-tokens-above-limit": ("most texts have more [UNK] than the limit", ""),
+    "unknown-tokens-above-usual": (
+        "half of the texts are more than {median_unknown_share:.0%} [UNK]",
+        "[UNK] is as rare as it should be",
+    ),
     "unknown-tokens-many": ("most tokens are [UNK]", "tokens are known to the vocabulary"),
     "unsure-of-permutation": ("the outputs are far less sure than a trained model's", ""),
     "val-loss-far-above": ("the validation loss ended above that of knowing nothing", ""),
@@ -109,10 +140,15 @@ SIGNS: dict[str, tuple[str, str]] = {
 
 ASKS: dict[str, str] = {
     # sign: the field of the evidence that would show it
+    "batch-changes-outputs": "rebatched_logits",
+    "cannot-overfit": "overfit_loss",
     "confidence-lost-since-training": "train_logits",
     "cut-part-decides": "kept_reference_y_pred",
+    "encoder-not-updated": "encoder_update",
     "far-below-reference": "reference_y_pred",
+    "head-not-updated": "head_update",
     "inputs-equal": "input_ids",
+    "padding-changes-outputs": "padded_logits",
     "rate-above-usual": "learning_rate",
     "rate-far-below-usual": "learning_rate",
     "reference-weak": "reference_y_pred",
@@ -244,10 +280,12 @@ TABLE: dict[str, Row] = {
         settled_by="predict from the last max_length tokens instead: is that better?",
     ),
     "vocabulary-mismatch": Row(
-        requires=(BAD_OUTCOME,),
+        requires=((*BAD_OUTCOME, "unknown-tokens-above-limit"),),
         forbids=(*DECODING, "permutation-recovered"),
         weights={
             "unknown-tokens-many": (5, -1),
+            "unknown-tokens-above-limit": (2, 0),
+            "unknown-tokens-above-usual": (3, 0),
             "inputs-unknown": (2, 0),
             "val-loss-learnt": (1, -2),
             "confidence-lost-since-training": (-3, 0),
@@ -256,6 +294,16 @@ TABLE: dict[str, Row] = {
         },
         fix="AutoTokenizer.from_pretrained of the very folder that the model is loaded from",
         settled_by="decode the ids of one text; compare len(tokenizer) with the embedding rows",
+    ),
+    "attention-mask-ignored": Row(
+        requires=(("padding-changes-outputs", "batch-changes-outputs", "padding-left-in"),),
+        weights={
+            "padding-changes-outputs": (5, -6),
+            "batch-changes-outputs": (3, -3),
+            "padding-left-in": (3, 0),
+        },
+        fix="pass attention_mask=encoding['attention_mask'] to the model, in training and after",
+        settled_by="pad one text further: do its outputs change?",
     ),
     "inputs-constant": Row(
         requires=(("logits-bit-equal", "logits-constant"),),
@@ -325,11 +373,15 @@ TABLE: dict[str, Row] = {
         settled_by="train three epochs more",
     ),
     "weights-not-updated": Row(
-        requires=(BAD_OUTCOME,),
+        requires=((*BAD_OUTCOME, "cannot-overfit"),),
         forbids=(*INPUTS_LOST, *DECODING, "train-loss-huge"),
         weights={
             "no-step-taken": (6, 0),
             "rate-zero-or-negative": (4, 0),
+            "head-not-updated": (6, -3),
+            "encoder-not-updated": (4, -2),
+            "cannot-overfit": (2, -4),
+            "overfit-loss-never-moved": (4, -2),
             "val-loss-never-moved": (2, -4),
             "train-loss-learnt": (-5, 1),
             "val-loss-learnt": (-5, 1),
@@ -340,10 +392,25 @@ TABLE: dict[str, Row] = {
         fix="compare a weight before and after one step; check trainable flags and apply_gradients",
         settled_by="compare the weights before and after one step",
     ),
-    "loss-misconfigured": Row(
-        requires=(BAD_OUTCOME,),
+    "learning-rate-schedule-broken": Row(
+        requires=(("rate-zero-mostly", "rate-rises-to-the-end", "rate-jumps"), BAD_OUTCOME),
         forbids=(*INPUTS_LOST, *DECODING, "no-step-taken", "permutation-recovered"),
         weights={
+            "rate-zero-mostly": (5, 0),
+            "rate-rises-to-the-end": (4, 0),
+            "rate-jumps": (4, 0),
+            "val-loss-learnt": (-3, 1),
+        },
+        fix="num_warmup_steps of about a tenth of num_training_steps, the steps really taken",
+        settled_by="print the learning rate of every step",
+    ),
+    "loss-misconfigured": Row(
+        requires=((*BAD_OUTCOME, "cannot-overfit"),),
+        forbids=(*INPUTS_LOST, *DECODING, "no-step-taken", "permutation-recovered"),
+        weights={
+            "loss-is-cross-entropy": (-6, 4),
+            "cannot-overfit": (4, -3),
+            "overfit-loss-never-moved": (-3, 0),
             "first-loss-off": (6, -2),
             "val-loss-learnt": (-3, 1),
             "rate-above-usual": (-1, 1),

@@ -14,6 +14,9 @@ from sklearn.preprocessing import LabelEncoder
 import pytest_bertcheck
 from pytest_bertcheck import (
     InconclusiveWarning,
+    assert_accuracy_as_reported,
+    assert_attention_mask_valid,
+    assert_batch_invariant,
     assert_beats_majority,
     assert_classes_balanced,
     assert_decoding_consistent,
@@ -24,14 +27,20 @@ from pytest_bertcheck import (
     assert_labels_informative,
     assert_labels_not_swapped,
     assert_labels_valid,
+    assert_learning_rate_schedule,
     assert_logits_valid,
+    assert_loss_matches_outputs,
     assert_not_collapsed,
     assert_not_far_below_reference,
+    assert_overfits_small_batch,
+    assert_padding_invariant,
     assert_reload_equal,
     assert_splits_consistent,
     assert_training_data_shuffled,
     assert_training_progressed,
     assert_truncation_harmless,
+    assert_vocabulary_matches,
+    assert_weights_updated,
     assertions,
 )
 from pytest_bertcheck.checks import all_checks
@@ -47,6 +56,10 @@ LONG, SHORT = [90] * 300, [20] * 300
 TEXTS = write_texts(Y, np.random.default_rng(2), own_words=6)
 WRONG = np.where(GUESSES == 0, (Y + 1) % 3, Y)
 IN_ORDER = np.sort(RUN.y_train)
+
+RIGHT = float((RUN.answers == Y).mean())
+LOSS = float(-np.log(softmax(OUTPUTS)[np.arange(300), Y]).mean())
+TWICE = float(-np.log(softmax(softmax(OUTPUTS))[np.arange(300), Y]).mean())
 
 PASSES = {
     "assert_classes_balanced": [
@@ -116,6 +129,30 @@ PASSES = {
         lambda: assert_decoding_consistent(RUN.answers, OUTPUTS, y_true=Y, label_names=NAMES),
         lambda: assert_decoding_consistent(RUN.answers, OUTPUTS),
     ],
+    "assert_vocabulary_matches": [
+        lambda: assert_vocabulary_matches(tokenizer_size=90, embedding_rows=90),
+        lambda: assert_vocabulary_matches(unknown_token_share=[0.0] * 20),
+    ],
+    "assert_attention_mask_valid": [lambda: assert_attention_mask_valid([[1, 1], [1, 0]])],
+    "assert_loss_matches_outputs": [
+        lambda: assert_loss_matches_outputs(LOSS, OUTPUTS, y_true=Y),
+        lambda: assert_loss_matches_outputs(round(LOSS, 4), softmax(OUTPUTS), y_true=Y),
+    ],
+    "assert_accuracy_as_reported": [
+        lambda: assert_accuracy_as_reported(round(RIGHT, 3), OUTPUTS, y_true=Y),
+        lambda: assert_accuracy_as_reported(RIGHT, RUN.answers, y_true=Y),
+    ],
+    "assert_learning_rate_schedule": [
+        lambda: assert_learning_rate_schedule([0, 2e-5, 1e-5, 0], peak=2e-5),
+        lambda: assert_learning_rate_schedule([{"learning_rate": 2e-5, "step": 1}]),
+        lambda: assert_learning_rate_schedule({"lr": [2e-5, 1e-5]}),
+    ],
+    "assert_weights_updated": [lambda: assert_weights_updated(encoder_update=0, head_update=0.2)],
+    "assert_overfits_small_batch": [
+        lambda: assert_overfits_small_batch([1.1, 0.6, 0.3, 0.1, 0.05, 0.01], num_labels=3),
+    ],
+    "assert_batch_invariant": [lambda: assert_batch_invariant(OUTPUTS, OUTPUTS[:32])],
+    "assert_padding_invariant": [lambda: assert_padding_invariant(OUTPUTS, OUTPUTS[:32])],
     "assert_deterministic": [lambda: assert_deterministic(OUTPUTS, OUTPUTS[:32])],
     "assert_reload_equal": [
         lambda: assert_reload_equal(OUTPUTS, OUTPUTS[:32]),
@@ -178,6 +215,39 @@ FAILS = {
         lambda: assert_decoding_consistent(OUTPUTS.argmax(axis=0), OUTPUTS),
         "decoding inconsistent: 3 answers for 300 examples", "argmax-wrong-axis",
         "argmax(axis=-1)"),
+    "assert_vocabulary_matches": (
+        lambda: assert_vocabulary_matches(tokenizer_size=28996, embedding_rows=100),
+        "vocabulary mismatch: the tokenizer has 28,996 tokens, the model 100 embeddings",
+        "vocabulary-mismatch", "from_pretrained"),
+    "assert_attention_mask_valid": (
+        lambda: assert_attention_mask_valid(np.ones((2, 3)), kept_token_counts=[3, 2]),
+        "attention mask wrong: padding is left in for 1/2 texts", "attention-mask-ignored",
+        "attention_mask="),
+    "assert_loss_matches_outputs": (
+        lambda: assert_loss_matches_outputs(TWICE, OUTPUTS, y_true=Y),
+        f"loss misconfigured: {TWICE:.4g} is the softmax applied twice; cross-entropy: {LOSS:.4g}",
+        "loss-misconfigured", "from_logits=True"),
+    "assert_accuracy_as_reported": (
+        lambda: assert_accuracy_as_reported(0.3, OUTPUTS, y_true=Y),
+        "accuracy misreported: 0.3000 reported, ", "metric-misreported", "accuracy_score"),
+    "assert_learning_rate_schedule": (
+        lambda: assert_learning_rate_schedule({"learning_rate": [2e-5, 0, -1e-5]}),
+        "learning-rate schedule broken: 1 of 3 rates are negative, the first at point 3",
+        "learning-rate-schedule-broken", "num_warmup_steps"),
+    "assert_weights_updated": (
+        lambda: assert_weights_updated(encoder_update=0.1, head_update=0),
+        "weights not updated: training moved encoder by 0.1, head by 0", "weights-not-updated",
+        "apply_gradients"),
+    "assert_overfits_small_batch": (
+        lambda: assert_overfits_small_batch([1.1] * 9, num_labels=3),
+        "cannot overfit a small batch: loss 1.100 -> 1.100, expected below 0.494",
+        "weights-not-updated", "before and after one step"),
+    "assert_batch_invariant": (
+        lambda: assert_batch_invariant(np.roll(OUTPUTS, 1, axis=0), OUTPUTS[:32]),
+        "rows misaligned: 32/32 texts", "labels-misaligned", "shuffle=False"),
+    "assert_padding_invariant": (
+        lambda: assert_padding_invariant(OUTPUTS, NOISE, repeated_logits=OUTPUTS),
+        "padding further changes ", "attention-mask-ignored", "attention_mask="),
     "assert_deterministic": (
         lambda: assert_deterministic(OUTPUTS, (OUTPUTS + NOISE)[:32]),
         "two identical calls differ: ", "dropout-at-inference", "training=False"),
@@ -198,6 +268,22 @@ OPEN = {
         max_share=0.01,
         probabilities=softmax(3 * np.eye(3)[np.r_[(Y[:2] + 1) % 3, Y[2:30]]]),
         **how,
+    ),
+    "assert_vocabulary_matches": lambda **how: assert_vocabulary_matches(
+        unknown_token_share=[0.5] * 3, **how
+    ),
+    "assert_attention_mask_valid": lambda **how: assert_attention_mask_valid([[1, 0, 1]], **how),
+    "assert_loss_matches_outputs": lambda **how: assert_loss_matches_outputs(
+        0.5, OUTPUTS, y_true=Y - 1, **how
+    ),
+    "assert_learning_rate_schedule": lambda **how: assert_learning_rate_schedule(
+        np.arange(10) / 1e6, **how
+    ),
+    "assert_weights_updated": lambda **how: assert_weights_updated(encoder_update=0, **how),
+    "assert_overfits_small_batch": lambda **how: assert_overfits_small_batch([0.7, 0.6], **how),
+    "assert_batch_invariant": lambda **how: assert_batch_invariant(OUTPUTS, OUTPUTS * 1.01, **how),
+    "assert_padding_invariant": lambda **how: assert_padding_invariant(
+        OUTPUTS, OUTPUTS * 1.01, **how
     ),
     "assert_label_mapping_consistent": lambda **how: assert_label_mapping_consistent(
         ["LABEL_0", "LABEL_1"], **how

@@ -17,6 +17,7 @@ import pytest
 from pytest_bertcheck import (
     Evidence,
     Pipeline,
+    assert_accuracy_as_reported,
     assert_beats_majority,
     assert_classes_balanced,
     assert_decoding_consistent,
@@ -27,6 +28,7 @@ from pytest_bertcheck import (
     assert_labels_informative,
     assert_labels_not_swapped,
     assert_labels_valid,
+    assert_learning_rate_schedule,
     assert_logits_valid,
     assert_not_collapsed,
     assert_not_far_below_reference,
@@ -35,6 +37,8 @@ from pytest_bertcheck import (
     assert_training_data_shuffled,
     assert_training_progressed,
     assert_truncation_harmless,
+    assert_vocabulary_matches,
+    assert_weights_updated,
     check_pipeline,
     diagnose,
     parametrize_with_checks,
@@ -422,6 +426,24 @@ ASSERTIONS = {
     "a mask of another length": case(
         lambda: assert_inputs_distinct([[1, 2], [3, 4]], attention_mask=[[1, 1]]),
         "attention_mask has 1", "expected the same number"),
+    "an accuracy in percent": case(
+        lambda: assert_accuracy_as_reported(91.3, IDS, y_true=IDS), "reported",
+        "between 0 and 1", "91.3", error=ValueError),
+    "a schedule without rates": case(
+        lambda: assert_learning_rate_schedule({"loss": [0.7]}), "history", "'learning_rate'",
+        "['loss']", error=ValueError),
+    "a peak of zero": case(
+        lambda: assert_learning_rate_schedule([2e-5], peak=0), "peak", "expected", "got 0",
+        error=ValueError),
+    "a model without a vocabulary": case(
+        lambda: assert_vocabulary_matches(model="bert"), "model", "vocab_size", "'bert'",
+        error=TypeError),
+    "texts without a tokenizer": case(
+        lambda: assert_vocabulary_matches(texts=["a b"]), "tokenizer", "expected", "None",
+        error=TypeError),
+    "no updates": case(
+        assert_weights_updated, "assert_weights_updated", "encoder_update", "got none",
+        error=ValueError),
 }  # fmt: skip
 
 PIPELINES = {

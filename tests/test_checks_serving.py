@@ -187,3 +187,117 @@ def test_changed_answers_of_a_single_column_are_counted(check, field):
     finding = judge(check, field, logits, -logits)
     assert "failed" == finding.verdict
     assert 4 == finding.statistics["changed_answers"]
+
+
+# Another batch, more padding
+
+
+def bag_of_ids(ids, mask, *, ignore_mask=False):
+    """A linear model of the mean embedding, as a pooled encoder is, with or without its mask."""
+    weights = np.random.default_rng(5).normal(size=(50, 3))
+    used = np.ones_like(mask) if ignore_mask else mask
+    return (weights[ids] * used[..., None]).sum(axis=1) / used.sum(axis=1, keepdims=True)
+
+
+def padded_texts(n=40, seed=0, length=12):
+    generator = np.random.default_rng(seed)
+    counts = generator.choice([4, 6, length], n)
+    mask = (np.arange(length) < counts[:, None]).astype(int)
+    return np.where(mask == 1, generator.integers(5, 50, (n, length)), 0), mask
+
+
+def one_at_a_time(ids, mask, **how):
+    return np.concatenate(
+        [bag_of_ids(i[None, : m.sum()], m[None, : m.sum()], **how)
+         for i, m in zip(ids, mask, strict=True)]
+    )  # fmt: skip
+
+
+def test_a_model_that_minds_its_mask_is_invariant():
+    """With the mask, neither batch nor padding changes an output."""
+    ids, mask = padded_texts()
+    logits = bag_of_ids(ids, mask)
+    wider = bag_of_ids(np.pad(ids, ((0, 0), (0, 20))), np.pad(mask, ((0, 0), (0, 20))))
+    alone = one_at_a_time(ids, mask)
+    assert "passed" == judge("batch_invariant", "rebatched_logits", logits, alone).verdict
+    assert "passed" == judge("padding_invariant", "padded_logits", logits, wider).verdict
+
+
+def test_a_model_that_ignores_its_mask_is_a_fact():
+    """Without the mask the padded texts change, and only they: attention-mask-ignored."""
+    ids, mask = padded_texts()
+    logits = bag_of_ids(ids, mask, ignore_mask=True)
+    alone = one_at_a_time(ids, mask, ignore_mask=True)
+    finding = judge("batch_invariant", "rebatched_logits", logits, alone,
+                    kept_token_counts=mask.sum(axis=1))  # fmt: skip
+    assert ("failed", True) == (finding.verdict, finding.certain)
+    assert ("attention-mask-ignored",) == finding.causes
+    assert finding.signs["padded-rows-differ"]
+    wider = np.pad(ids, ((0, 0), (0, 20)))
+    padded = bag_of_ids(wider, np.ones_like(wider))
+    finding = judge("padding_invariant", "padded_logits", logits, padded, repeated_logits=logits)
+    assert ("failed", True) == (finding.verdict, finding.certain)
+    finding = judge("padding_invariant", "padded_logits", logits, padded)
+    assert ("failed", False) == (finding.verdict, finding.certain)
+    assert "dropout-at-inference" in finding.causes
+
+
+INVARIANT = pytest.mark.parametrize(
+    ("check", "field"),
+    [("batch_invariant", "rebatched_logits"), ("padding_invariant", "padded_logits")],
+)
+
+
+@INVARIANT
+def test_dropout_is_no_matter_of_batches(check, field):
+    """Where identical calls differ already, another batch or padding proves nothing."""
+    generator = np.random.default_rng(0)
+    logits, again, other = generator.normal(size=(3, 40, 3))
+    finding = judge(check, field, logits, other, repeated_logits=again)
+    assert "inconclusive" == finding.verdict
+    assert "failed" == judge(check, field, logits, other).verdict
+
+
+@INVARIANT
+@given(seed=SEEDS, num_labels=st.integers(2, 6))
+@settings(deadline=None, max_examples=30)
+def test_half_precision_never_fails(check, field, seed, num_labels):
+    """Outputs computed with 8 bits of mantissa are the same model's: passed or undecided."""
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(size=(32, num_labels))
+    again = logits * (1 + generator.uniform(-(2**-8), 2**-8, logits.shape))
+    assert "failed" != judge(check, field, logits, again).verdict
+
+
+@INVARIANT
+def test_another_width_in_another_batch(check, field):
+    """Outputs of another width are another tensor's."""
+    finding = judge(check, field, np.eye(4), np.ones((2, 7)))
+    assert ("failed", "wrong-tensor-decoded") == (finding.verdict, finding.causes[0])
+
+
+@given(seed=SEEDS, n=st.integers(8, 60))
+@settings(deadline=None, max_examples=30)
+def test_rows_in_another_order_are_a_fact(seed, n):
+    """Batches that come back in another order give each text the outputs of another one."""
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(size=(n, 3))
+    order = np.roll(np.arange(n), 1)
+    finding = judge("batch_invariant", "rebatched_logits", logits[order], logits)
+    assert ("failed", True) == (finding.verdict, finding.certain)
+    assert ("labels-misaligned",) == finding.causes
+    assert n == finding.statistics["rows_of_others"]
+
+
+def test_a_softmax_over_the_batch_is_a_fact():
+    """Alone, every output of a softmax over the batch is 1; over the labels nothing changes."""
+    logits = np.random.default_rng(0).normal(size=(40, 3))
+
+    def over_batch(rows):
+        return np.exp(rows) / np.exp(rows).sum(axis=0)
+
+    batched = np.concatenate([over_batch(logits[:20]), over_batch(logits[20:])])
+    alone = np.concatenate([over_batch(logits[i : i + 1]) for i in range(40)])
+    finding = judge("batch_invariant", "rebatched_logits", batched, alone)
+    assert ("failed", True) == (finding.verdict, finding.certain)
+    assert ("loss-misconfigured",) == finding.causes

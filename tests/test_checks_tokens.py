@@ -1,4 +1,4 @@
-"""What the tokenizer makes of the texts: truncation that loses the label, inputs that are alike."""
+"""What the tokenizer makes of the texts: truncation, inputs alike, vocabulary, mask."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from pytest_bertcheck import Evidence, statistics
+from pytest_bertcheck import Evidence, required_examples, statistics
 
 from .simulate import NAMES, run_check, session
 
@@ -298,3 +298,298 @@ def test_a_few_unknown_tokens_pass(seed, n):
     finding = distinct(unknown_token_share=share)
     assert "passed" == finding.verdict
     assert finding.signs["unknown-tokens-many"] is False
+
+
+# Do tokenizer and model belong together?
+
+
+def matches(**fields):
+    return run_check("vocabulary_matches", Evidence(**fields))
+
+
+WORDS = [f"common{word}" for word in range(40)]
+
+
+def word_pieces(texts, *, known, length=16, pad=0, lower=True):
+    """Encode with a vocabulary of whole words, as WordPiece does words that it cannot spell."""
+    vocabulary = {word: 5 + number for number, word in enumerate(known)}
+    ids = np.full((len(texts), length), pad)
+    mask = np.zeros_like(ids)
+    for row, text in enumerate(texts):
+        words = (text.lower() if lower else text).split()[: length - 2]
+        encoded = [2, *(vocabulary.get(word, 1) for word in words), 3]
+        ids[row, : len(encoded)] = encoded
+        mask[row, : len(encoded)] = 1
+    unknown = ((ids == 1) & (mask == 1)).sum(axis=1) / mask.sum(axis=1)
+    return {"input_ids": ids, "attention_mask": mask, "unknown_token_share": unknown}
+
+
+def some_texts(generator, n, *, words=WORDS):
+    return [" ".join(generator.choice(words, generator.integers(3, 14))) for _ in range(n)]
+
+
+@given(seed=SEEDS, n=st.integers(1, 60), spare=st.integers(0, 100))
+@settings(deadline=None, max_examples=30)
+def test_a_tokenizer_and_its_model_pass(seed, n, spare):
+    """The vocabulary that the model was made for passes, with embeddings to spare too."""
+    texts = some_texts(np.random.default_rng(seed), n)
+    size = 5 + len(WORDS)
+    finding = matches(
+        **word_pieces(texts, known=WORDS),
+        tokenizer_size=size, embedding_rows=size + spare, pad_token_id=0,
+    )  # fmt: skip
+    assert "passed" == finding.verdict
+    assert finding.signs["unknown-tokens-above-usual"] is False
+
+
+@given(seed=SEEDS, missing=st.integers(1, 30))
+@settings(deadline=None, max_examples=30)
+def test_ids_without_an_embedding_are_a_fact(seed, missing):
+    """A tokenizer of a larger vocabulary gives ids that the model has no embedding for."""
+    texts = [" ".join(WORDS[:12]), " ".join(WORDS[-12:])]
+    texts += some_texts(np.random.default_rng(seed), 10)
+    rows = 5 + len(WORDS) - missing
+    fields = word_pieces(texts, known=WORDS)
+    finding = matches(**fields, embedding_rows=rows)
+    assert "failed" == finding.verdict
+    assert finding.certain
+    assert int((fields["input_ids"] >= rows).sum()) == finding.statistics["ids_outside"]
+    assert f"the model has {rows}" in finding.summary
+
+
+def test_a_larger_tokenizer_is_a_fact_unless_its_ids_are_seen_to_fit():
+    """More tokens than embeddings fail by themselves; with texts that avoid them it is open."""
+    assert "failed" == matches(tokenizer_size=30523, embedding_rows=30522).verdict
+    assert "passed" == matches(tokenizer_size=30522, embedding_rows=30522).verdict
+    fitting = word_pieces(some_texts(np.random.default_rng(0), 20), known=WORDS)
+    finding = matches(**fitting, tokenizer_size=60, embedding_rows=50)
+    assert "inconclusive" == finding.verdict
+    assert "the tokenizer has 60 tokens, the model 50 embeddings" in finding.summary
+    del fitting["unknown_token_share"]
+    assert "inconclusive" == matches(**fitting, tokenizer_size=60, embedding_rows=50).verdict
+
+
+@pytest.mark.parametrize("pad", [1, 4, 44])
+def test_padding_with_another_id_is_a_fact(pad):
+    """Texts padded with another id than the model's configuration says."""
+    fields = word_pieces(["common1 common2", "common3 " * 5], known=WORDS, pad=pad)
+    finding = matches(**fields, pad_token_id=0)
+    assert "failed" == finding.verdict
+    assert finding.certain
+    assert f"padded with the id {pad}, the model's pad_token_id is 0" in finding.summary
+    assert "passed" == matches(**fields, pad_token_id=pad).verdict
+
+
+def test_what_does_no_harm_passes():
+    """A token too many, or another id under a mask, passes beside demonstrably good answers."""
+    y_true = np.resize([0, 1], 200)
+    texts = some_texts(np.random.default_rng(0), 200)
+    good = {"y_true": y_true, "y_pred": y_true, **word_pieces(texts, known=WORDS, pad=7)}
+    assert "passed" == matches(**good, pad_token_id=0).verdict
+    assert "passed" == matches(**good, tokenizer_size=99, embedding_rows=98).verdict
+    assert "passed" == matches(**good | word_pieces(texts, known=[])).verdict
+    assert "failed" == matches(**good, embedding_rows=40).verdict  # no embedding: never harmless
+
+
+def test_cased_text_under_an_uncased_vocabulary_shows():
+    """Capitals that the vocabulary has not got become [UNK]: seen as a sign, failed at 2 %."""
+    generator = np.random.default_rng(0)
+    texts = [text.title() for text in some_texts(generator, 60)]
+    fields = word_pieces(texts, known=WORDS, lower=False)
+    finding = run_check("vocabulary_matches", Evidence(**fields), max_unknown_share=0.02)
+    assert "failed" == finding.verdict
+    assert not finding.certain
+    assert ("vocabulary-mismatch",) == finding.causes
+    assert "passed" == matches(**word_pieces(texts, known=WORDS)).verdict
+
+
+@given(seed=SEEDS, share=st.floats(0, 0.35), n=st.integers(5, 300))
+@settings(deadline=None, max_examples=40)
+def test_emoji_and_foreign_words_pass_the_suite(seed, share, n):
+    """Words that the vocabulary has not got, here and there, are no mismatch."""
+    generator = np.random.default_rng(seed)
+    texts = [
+        " ".join(word if generator.random() >= share else "\U0001f600" for word in text.split())
+        for text in some_texts(generator, n)
+    ]
+    assert "failed" != matches(**word_pieces(texts, known=WORDS)).verdict
+
+
+@pytest.mark.parametrize(("n", "verdict"), [(1, "inconclusive"), (9, "inconclusive"),
+                                            (10, "failed"), (200, "failed")])  # fmt: skip
+def test_how_many_texts_tell_unknown_tokens(n, verdict):
+    """Ten texts of [UNK] alone fail at alpha = .001, nine are too few and say so."""
+    finding = matches(unknown_token_share=[0.9] * n)
+    assert verdict == finding.verdict
+    if verdict == "inconclusive":
+        assert "10 such texts would tell" in finding.summary
+
+
+def test_required_examples_of_unknown_tokens():
+    """The number that is needed grows as the fault spares more texts."""
+    assert 10 == required_examples("vocabulary_matches", faulty_share=1.0)
+    needed = [required_examples("vocabulary_matches", faulty_share=s) for s in (1, 0.95, 0.8, 0.6)]
+    assert sorted(needed) == needed
+
+
+def test_the_sign_test_keeps_its_error_rate():
+    """With exactly half of the texts beyond the limit, at most 2 in 100 fail at alpha = .02."""
+    generator = np.random.default_rng(3)
+    failed = sum(
+        "failed"
+        == run_check(
+            "vocabulary_matches",
+            Evidence(unknown_token_share=np.where(generator.random(200) < 0.5, 0.1, 0.0)),
+            alpha=0.02,
+            max_unknown_share=0.05,
+        ).verdict
+        for _ in range(1000)
+    )
+    assert statistics.binomial_at_least(failed, 1000, 0.02) > 1e-6
+
+
+def test_half_of_a_comparison_is_skipped():
+    """Embedding rows alone compare with nothing: skipped, naming what is missing."""
+    finding = matches(embedding_rows=30522)
+    assert ("skipped", ("input_ids",)) == (finding.verdict, finding.needs)
+    assert "skipped" == matches(pad_token_id=0).verdict
+
+
+# Does the attention mask leave out the padding?
+
+
+def valid(mask, **fields):
+    return run_check("attention_mask_valid", Evidence(attention_mask=mask, **fields))
+
+
+def flipped(fields):
+    """The same texts padded on the left."""
+    return {name: fields[name][:, ::-1] for name in ("input_ids", "attention_mask")}
+
+
+def masked(n=40, seed=0, **how):
+    fields = word_pieces(some_texts(np.random.default_rng(seed), n), known=WORDS, **how)
+    return {"input_ids": fields["input_ids"], "attention_mask": fields["attention_mask"]}
+
+
+@given(seed=SEEDS, n=st.integers(1, 60), left=st.booleans(), pad=st.sampled_from([0, 1, 4]))
+@settings(deadline=None, max_examples=40)
+def test_padding_on_either_side_passes(seed, n, left, pad):
+    """Masks of padding on the right or on the left pass, with and without what goes with them."""
+    fields = masked(n, seed, pad=pad)
+    fields = flipped(fields) if left else fields
+    mask, ids = fields["attention_mask"], fields["input_ids"]
+    kept = mask.sum(axis=1)
+    for more in ({}, {"input_ids": ids}, {"kept_token_counts": kept},
+                  {"input_ids": ids, "pad_token_id": pad, "kept_token_counts": kept},
+                  {"kept_token_counts": kept - 2}):  # fmt: skip
+        assert "passed" == valid(mask, **more).verdict
+    assert "passed" == valid(mask.astype(bool), input_ids=ids).verdict
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_padding_left_in_is_a_fact(left):
+    """A mask of ones over texts that end in the pad id leaves the padding in."""
+    fields = flipped(masked()) if left else masked()
+    padded = int((fields["attention_mask"].sum(axis=1) < 15).sum())
+    ones = np.ones_like(fields["attention_mask"])
+    finding = valid(ones, input_ids=fields["input_ids"], pad_token_id=0)
+    assert "failed" == finding.verdict
+    assert finding.certain
+    assert ("attention-mask-ignored",) == finding.causes
+    assert f"padding is left in for {padded}/40 texts" in finding.summary
+    counts = fields["attention_mask"].sum(axis=1)
+    assert "failed" == valid(ones, kept_token_counts=counts).verdict
+
+
+def test_ones_without_padding_pass():
+    """Texts of one length have no padding, and a mask of ones is right."""
+    ones = np.ones((20, 8), int)
+    assert "passed" == valid(ones, kept_token_counts=[8] * 20).verdict
+    ids = np.arange(160).reshape(20, 8) + 5
+    assert "passed" == valid(ones, input_ids=ids, pad_token_id=0).verdict
+
+
+def test_an_end_that_is_the_padding_token_passes():
+    """Where padding and end of text are one id, a text that ends in it once is whole."""
+    ids = np.arange(160).reshape(20, 8) + 5
+    ids[:, -1] = 0
+    assert "passed" == valid(np.ones_like(ids), input_ids=ids, pad_token_id=0).verdict
+
+
+def test_a_model_trained_on_padding_passes():
+    """Padding left in does no harm where it was in training too: good answers show it."""
+    fields = masked(200)
+    y_true = np.resize([0, 1], 200)
+    ones = np.ones_like(fields["input_ids"])
+    finding = valid(
+        ones, input_ids=fields["input_ids"], pad_token_id=0, y_true=y_true, y_pred=y_true
+    )
+    assert "passed" == finding.verdict
+    assert finding.signs["padding-left-in"]
+
+
+def test_segments_of_single_texts_in_place_of_the_mask():
+    """token_type_ids of single texts are all zero: every text is masked out."""
+    fields = masked()
+    finding = valid(np.zeros_like(fields["attention_mask"]), input_ids=fields["input_ids"])
+    assert "failed" == finding.verdict
+    assert "40/40 texts are masked out, as by token_type_ids" in finding.summary
+    assert "by name" in finding.fix
+
+
+def test_segments_of_pairs_in_place_of_the_mask():
+    """token_type_ids of pairs are 1 in the second text only: the first one is masked out."""
+    fields = masked()
+    ids, mask = fields["input_ids"], fields["attention_mask"]
+    segments = mask * (np.arange(mask.shape[1]) >= 3)
+    finding = valid(segments, input_ids=ids, pad_token_id=0)
+    assert "failed" == finding.verdict
+    assert "real tokens out in 40/40 texts, as by token_type_ids" in finding.summary
+
+
+def test_token_ids_in_place_of_the_mask():
+    """Values beyond 1 are no mask: arguments were exchanged."""
+    ids = masked()["input_ids"]
+    finding = valid(ids, input_ids=ids)
+    assert "failed" == finding.verdict
+    assert f"values from 0 to {ids.max()}" in finding.summary
+    assert "values from -10000 to 0" in valid([[0, -10000]] * 3).summary
+
+
+def test_a_mask_of_another_width_is_a_fact():
+    """Ids and mask of two calls of the tokenizer differ in width."""
+    fields = masked()
+    finding = valid(fields["attention_mask"][:, :-2], input_ids=fields["input_ids"])
+    assert "failed" == finding.verdict
+    assert "it is 14 wide, the token ids 16" in finding.summary
+
+
+def test_gaps_are_judged_by_what_is_in_them():
+    """Padding between two texts of a pair passes; without the ids a gap is open."""
+    ids = np.array([[2, 7, 8, 3, 0, 0, 9, 10, 3, 0]] * 6)
+    mask = (ids != 0).astype(int)
+    assert "passed" == valid(mask, input_ids=ids, pad_token_id=0).verdict
+    finding = valid(mask)
+    assert ("inconclusive", ("input_ids",)) == (finding.verdict, finding.needs)
+    mask[:, 2] = 0
+    finding = valid(mask, input_ids=ids)
+    assert "failed" == finding.verdict
+    assert "real tokens out in 6/6 texts" in finding.summary
+
+
+def test_a_few_empty_texts_are_open():
+    """An empty text without special tokens has an empty mask, which is no fault by itself."""
+    mask = np.ones((40, 6), int)
+    mask[3] = 0
+    finding = valid(mask, input_ids=np.where(mask == 1, np.arange(6) + 9, 0))
+    assert "inconclusive" == finding.verdict
+    assert "1/40 texts have no token at all" in finding.summary
+
+
+def test_counts_of_other_texts_are_open():
+    """A mask that keeps other numbers of tokens than the tokenizer is in doubt."""
+    mask = masked()["attention_mask"]
+    finding = valid(mask, kept_token_counts=mask.sum(axis=1)[::-1])
+    assert "inconclusive" == finding.verdict
+    assert "another number of tokens" in finding.summary

@@ -314,3 +314,225 @@ def test_a_trainer_log_history():
     assert [0.6, 0.5] == fields["val_loss"]
     assert [0.7, 0.8] == fields["val_accuracy"]
     assert "passed" == progressed(2, **fields).verdict
+
+
+# The reported loss against that of the outputs
+
+
+def loss_check(loss, logits, y_true, **options):
+    evidence = Evidence(val_loss=[loss], logits=logits, y_true=y_true)
+    return run_check("loss_matches_outputs", evidence, **options)
+
+
+def log_softmax(z):
+    return z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+
+
+def in_form(form, z, y):
+    """The loss of logits in one form, written out here a second time."""
+    own = np.arange(len(y)), y
+    probabilities = np.exp(log_softmax(z))
+    clipped = np.clip(z, 1e-7, 1 - 1e-7)
+    return {
+        "cross-entropy": -log_softmax(z)[own].mean(),
+        "the softmax applied twice": -log_softmax(probabilities)[own].mean(),
+        "logits taken for probabilities": -log_softmax(np.log(clipped))[own].mean(),
+        "no softmax at all": -z[own].mean(),
+        "mean squared error to the ids": ((z - y[:, None]) ** 2).mean(),
+    }[form]
+
+
+WRONG = ["the softmax applied twice", "logits taken for probabilities", "no softmax at all",
+         "mean squared error to the ids"]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", WRONG)
+@pytest.mark.parametrize("num_labels", [2, 3, 5])
+def test_a_wrong_form_of_the_loss_is_a_fact(form, num_labels):
+    """A real model's outputs under a wrong loss: the form is named, in the suite and by assert."""
+    run = trained(num_labels, 0)
+    loss = in_form(form, run.outputs, run.y_true)
+    for options in ({}, {"same_rows": True}):
+        finding = loss_check(loss, run.outputs, run.y_true, **options)
+        assert ("failed", True) == (finding.verdict, finding.certain)
+        assert form in finding.summary
+        assert len(finding.summary) <= 100
+        assert finding.statistics["form"].startswith(form)
+
+
+def test_the_right_loss_passes_and_another_is_open_to_the_suite():
+    """The cross-entropy passes; a loss of other rows fails only where the rows are stated."""
+    run = trained(3, 0)
+    right = log_loss(run.y_true, np.exp(log_softmax(run.outputs)))
+    finding = loss_check(right, run.outputs, run.y_true)
+    assert "passed" == finding.verdict
+    assert finding.signs["loss-is-cross-entropy"]
+    assert "passed" == loss_check(right * 1.3, run.outputs, run.y_true).verdict
+    finding = loss_check(right * 1.3, run.outputs, run.y_true, same_rows=True)
+    assert ("failed", False) == (finding.verdict, finding.certain)
+    assert "no known form" in finding.summary
+
+
+@given(seed=SEEDS, factor=st.floats(0.2, 5))
+@settings(deadline=None, max_examples=40)
+def test_the_loss_of_another_validation_set_passes(seed, factor):
+    """Whatever other rows cost, a healthy model's own rows are not accused of it."""
+    run = trained(3, 0)
+    loss = factor * log_loss(run.y_true, np.exp(log_softmax(run.outputs)))
+    loss *= np.random.default_rng(seed).lognormal(0, 0.05)
+    assert "passed" == loss_check(loss, run.outputs, run.y_true).verdict
+
+
+def test_smoothing_batches_and_labels_out_of_range():
+    """Smoothed and batch-averaged losses pass if stated; ids out of range leave it open."""
+    run = trained(3, 0)
+    logs = log_softmax(run.outputs)
+    each = -logs[np.arange(150), run.y_true]
+    smoothed = (0.9 * each - 0.1 * logs.mean(axis=1)).mean()
+    states = {"same_rows": True, "tolerance": 1e-6}
+    assert "failed" == loss_check(smoothed, run.outputs, run.y_true, **states).verdict
+    finding = loss_check(smoothed, run.outputs, run.y_true, label_smoothing=0.1, **states)
+    assert "passed" == finding.verdict
+    averaged = np.mean([each[:100].mean(), each[100:].mean()])
+    evidence = Evidence(val_loss=[averaged], logits=run.outputs, y_true=run.y_true, batch_size=100)
+    assert "passed" == run_check("loss_matches_outputs", evidence, **states).verdict
+    assert "inconclusive" == loss_check(0.5, run.outputs, run.y_true - 1).verdict
+
+
+def test_a_softmax_over_one_unit():
+    """Cross-entropy over one unit is 0 from the start, whatever the outputs."""
+    finding = loss_check(0.0, [[1.5], [-2.0], [0.3]], [0, 1, 1])
+    assert ("failed", True) == (finding.verdict, finding.certain)
+    assert "one unit" in finding.summary
+
+
+# The reported accuracy
+
+
+def test_an_accuracy_is_judged_only_on_its_own_rows():
+    """The suite fails an accuracy only where the loss shows that it is of these rows."""
+    run = trained(3, 0)
+    loss = in_form("cross-entropy", run.outputs, run.y_true)
+    accuracy = float((run.answers == run.y_true).mean())
+
+    def check(val_loss, val_accuracy, **options):
+        evidence = run.evidence(val_loss=[val_loss], val_accuracy=[val_accuracy])
+        return run_check("accuracy_as_reported", evidence, **options)
+
+    assert "passed" == check(loss, accuracy).verdict
+    assert "passed" == check(1.2 * loss, 0.3).verdict
+    finding = check(loss, 0.3)
+    assert ("failed", True) == (finding.verdict, finding.certain)
+    assert ("metric-misreported",) == finding.causes
+    binary = ((run.outputs > 0.5) == np.eye(3)[run.y_true]).mean()
+    assert "binary accuracy" in check(loss, binary).summary or abs(binary - accuracy) < 1e-3
+    assert "failed" == check(1.2 * loss, 0.3, same_rows=True).verdict
+    bare = Evidence(val_accuracy=[0.5], y_true=[0, 1], y_pred=[0, 1])
+    assert "skipped" == run_check("accuracy_as_reported", bare).verdict
+
+
+# The schedule
+
+STEPS = np.arange(100)
+SOUND = {
+    "constant": np.full(100, 2e-5),
+    "warm-up and linear decay": 2e-5 * np.minimum(STEPS / 10, (99 - STEPS) / 89),
+    "warm-up, then constant": 2e-5 * np.minimum(STEPS / 10, 1),
+    "cosine with restarts": 1e-5 * (1 + np.cos(np.pi * (STEPS % 25) / 25)),
+    "one cycle": 2e-5 * np.interp(STEPS, [0, 30, 99], [0.04, 1, 0]),
+    "polynomial": 2e-5 * (1 - STEPS / 99) ** 2,
+    "plateau": 2e-5 * 0.1 ** (STEPS // 40),
+    "one point": np.array([2e-5]),
+    "per epoch": np.array([0.0, 2e-5, 1e-5]),
+    "rising epochs": np.array([1e-5, 2e-5]),
+}
+BROKEN = {
+    "negative": (2e-5 * (1 - STEPS / 60), "39 of 100 rates are negative"),
+    "zero": (np.zeros(5), "zero at all 5 points"),
+    "infinite": (np.array([1e-5, np.inf]), "infinite"),
+}
+UNUSUAL = {
+    "rate-rises-to-the-end": 2e-5 * STEPS / 1000,
+    "rate-zero-mostly": 2e-5 * np.maximum(0, 1 - STEPS / 10),
+    "rate-jumps": np.where(STEPS < 60, 2e-5, 1e-3),
+}
+
+
+def schedule(rates, **options):
+    return run_check("learning_rate_schedule", Evidence(learning_rate=rates), **options)
+
+
+@pytest.mark.parametrize("rates", SOUND.values(), ids=SOUND)
+def test_sound_schedules_pass(rates):
+    """Every usual schedule passes, with its peak and without."""
+    assert "passed" == schedule(rates).verdict
+    assert "passed" == schedule(rates, peak=2e-5).verdict
+
+
+@pytest.mark.parametrize(("rates", "says"), BROKEN.values(), ids=BROKEN)
+def test_broken_schedules_are_facts(rates, says):
+    """A rate below zero, zero throughout or infinite fails as a fact."""
+    finding = schedule(rates)
+    assert ("failed", True) == (finding.verdict, finding.certain)
+    assert says in finding.summary
+
+
+@pytest.mark.parametrize(("sign", "rates"), UNUSUAL.items(), ids=UNUSUAL)
+def test_unusual_schedules_are_open(sign, rates):
+    """What may be meant is undecided, and a sign; good answers let it pass."""
+    finding = schedule(rates)
+    assert "inconclusive" == finding.verdict
+    assert finding.signs[sign]
+    y = np.resize([0, 1], 200)
+    good = Evidence(learning_rate=rates, y_true=y, y_pred=y)
+    assert "passed" == run_check("learning_rate_schedule", good).verdict
+
+
+def test_the_peak_is_as_asked():
+    """A peak above or far below what was asked for fails; NaN alone is skipped."""
+    assert "asked was 2e-05" in schedule(SOUND["constant"] * 10, peak=2e-5).summary
+    assert "never gets beyond" in schedule(UNUSUAL["rate-rises-to-the-end"], peak=2e-5).summary
+    assert "skipped" == schedule([np.nan]).verdict
+
+
+# What training did to the weights
+
+
+@pytest.mark.parametrize(
+    ("encoder", "head", "verdict"),
+    [(0.02, 0.4, "passed"), (0.0, 0.4, "passed"), (None, 0.1, "passed"), (0.1, None, "passed"),
+     (0.0, 0.0, "failed"), (0.1, 0.0, "failed"), (None, 0.0, "failed"),
+     (0.0, None, "inconclusive")],
+)  # fmt: skip
+def test_weights_that_did_not_move(encoder, head, verdict):
+    """A head that never moved is a fact; a frozen encoder under a moving head passes."""
+    finding = run_check("weights_updated", Evidence(encoder_update=encoder, head_update=head))
+    assert verdict == finding.verdict
+    assert (verdict == "failed") is finding.certain
+
+
+def overfit(loss, num_labels=2):
+    evidence = Evidence(overfit_loss=loss, dataset_label_names=names(num_labels))
+    return run_check("overfits_small_batch", evidence)
+
+
+@pytest.mark.parametrize("num_labels", [2, 3, 5, 20])
+def test_a_small_batch_learnt_by_heart(num_labels):
+    """A loss to zero passes; one at the floor of a softmax applied twice fails and says so."""
+    chance, floor = np.log(num_labels), np.log1p((num_labels - 1) / np.e)
+    steps = np.arange(60)
+    assert "passed" == overfit(chance * 0.9**steps, num_labels).verdict
+    finding = overfit(floor + (chance - floor) * 0.8**steps, num_labels)
+    assert ("failed", "loss-misconfigured") == (finding.verdict, finding.causes[0])
+    assert "softmax applied twice" in finding.summary
+    flat = overfit(np.full(60, chance), num_labels)
+    assert ("failed", "weights-not-updated") == (flat.verdict, flat.causes[0])
+    assert "inconclusive" == overfit(chance * (1 - steps / 200), num_labels).verdict
+    assert "inconclusive" == overfit([chance] * 5, num_labels).verdict
+
+
+def test_a_small_batch_that_breaks():
+    """NaN at the end and exactly 0 from the start fail; nothing recorded is skipped."""
+    assert "diverged" == overfit([0.7, 0.5, np.nan]).causes[0]
+    assert "exactly 0" in overfit([0.0] * 8).summary
+    assert "skipped" == overfit([np.nan]).verdict

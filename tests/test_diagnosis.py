@@ -234,7 +234,12 @@ def emitted_signs():
     unloaded = Evidence(unloaded_weights=["head"])
     cut = Evidence(y_true=[0, 1], logits=np.eye(2), tail_logits=np.eye(2),
                    token_counts=[9, 9], kept_token_counts=[3, 3])  # fmt: skip
-    for evidence in (alike, outside, cross_validated, unloaded, cut):
+    wiring = Evidence(
+        y_true=[0, 1], logits=np.eye(2), padded_logits=-np.eye(2), rebatched_logits=np.eye(2) * 3,
+        attention_mask=[[1, 1], [1, 1]], learning_rate=[1e-5], encoder_update=0.1, head_update=0.1,
+        overfit_loss=[0.7] * 9, val_loss=[-np.log(np.e / (1 + np.e))],
+    )  # fmt: skip
+    for evidence in (alike, outside, cross_validated, unloaded, cut, wiring):
         findings += run_checks(evidence)
     for finding in findings:
         yield from finding.signs

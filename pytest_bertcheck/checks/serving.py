@@ -1,4 +1,4 @@
-"""Checks of the model as it is served: loaded again, and called again."""
+"""Checks of the model as it is served: loaded again, and called again in another way."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats as scipy_stats
 
 from ..evidence import Evidence
 from ..findings import Finding, Verdict
 from ..logits import answers_of
-from ..messages import quoted
+from ..messages import count, quoted
 from . import ALPHA, check
 
-__all__ = ["deterministic", "reload_equal"]
+__all__ = ["batch_invariant", "deterministic", "padding_invariant", "reload_equal"]
 
 RELATIVE_TOLERANCE = 1e-3
 """Difference allowed between two runs of the same model, as a share of the outputs' size.
@@ -142,3 +143,200 @@ def _other_shape(
         certain=certain,
         fix="load the model with the num_labels that it was trained with",
     )
+
+
+KERNEL_TOLERANCE = 0.03
+"""Difference, as a share of the outputs' size, up to which another batch may be to blame.
+
+In half precision (bfloat16 has 8 bits of mantissa) and under quantisation by batch, a batch of one
+is computed by other kernels; over the layers that adds up to a few hundredths. Padding that is
+not masked moves the outputs of the same model by more."""
+
+
+def _calls_differ(evidence: Evidence) -> bool | None:
+    """Whether two identical calls differ already; ``None`` if nobody looked."""
+    again = evidence.repeated_logits
+    if again is None or evidence.logits[: len(again)].shape != again.shape:
+        return None
+    return not _difference(evidence.logits[: len(again)], again)[0]
+
+
+@check(
+    stage="serving",
+    needs=["logits", "padded_logits"],
+    causes=["attention-mask-ignored", "dropout-at-inference", "wrong-tensor-decoded"],
+)
+def padding_invariant(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
+    """Do the outputs stay the same when the inputs are padded further?
+
+    A fact rather than a test: outputs that differ by more than 3 % of their size. It is the fact
+    that padding is not masked if ``repeated_logits`` shows that identical calls agree; else
+    dropout may be to blame. A difference between 0.1 % and 3 % is undecided, since kernels in
+    half precision may differ by that much.
+
+    Source: huggingface/transformers#278, #1948, padding that was fed without its mask.
+    """
+    return _against(evidence, "padded_logits", "padding-changes-outputs", "padding further")
+
+
+@check(
+    stage="serving",
+    needs=["logits", "rebatched_logits"],
+    causes=[
+        "attention-mask-ignored",
+        "labels-misaligned",
+        "loss-misconfigured",
+        "dropout-at-inference",
+        "wrong-tensor-decoded",
+    ],
+)
+def batch_invariant(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
+    """Does a text get the same outputs alone as in a batch?
+
+    Facts rather than tests, with the tolerances of ``padding_invariant``. What differs tells why:
+    each row alone is another row of the batch, and only that one (``labels-misaligned``); alone
+    all outputs are 1 and over the batches the columns sum to whole numbers, which is a softmax
+    over the batch (``loss-misconfigured``); the rows that were padded differ and the others do not
+    (``attention-mask-ignored``; one-sided Fisher's exact test at ``alpha`` of 'which rows differ
+    has nothing to do with padding', by ``kept_token_counts`` or the mask). If identical calls
+    differ already, batches prove nothing.
+
+    Source: keras#6499, #11427 (shuffled generators), mrdbourke/pytorch-deep-learning#163 (softmax
+    over the batch), huggingface/transformers#278 (padding not masked).
+    """
+    alone = evidence.rebatched_logits
+    batched = evidence.logits[: len(alone)]
+    if batched.shape == alone.shape and not _calls_differ(evidence):
+        same, largest, changed = _difference(batched, alone)
+        stats = {"largest_difference": largest, "changed_answers": changed, "examples": len(alone)}
+        signs = {"batch-changes-outputs": True}
+        moved = 0 if same else _rows_of_others(alone, evidence.logits)
+        if moved:
+            return Finding(
+                Verdict.FAILED,
+                f"rows misaligned: {moved}/{len(alone)} texts get the outputs alone that another "
+                "row has in the batch",
+                statistics={**stats, "rows_of_others": moved},
+                causes=("labels-misaligned",),
+                certain=True,
+                fix="predict with shuffle=False; put gathered batches back in the order of the "
+                "texts",
+                signs={**signs, "rows-of-others": True},
+            )
+        if not same and _softmax_over_batch(alone, evidence.logits):
+            return Finding(
+                Verdict.FAILED,
+                f"softmax over the batch: alone, all outputs of {count(len(alone), 'text')} are 1",
+                statistics=stats,
+                causes=("loss-misconfigured",),
+                certain=True,
+                fix="softmax over the labels: axis=-1 (TensorFlow), dim=-1 (PyTorch)",
+                signs=signs,
+            )
+        padded = None if same else _padded_rows_differ(evidence, batched, alone, alpha)
+        if padded:
+            differing, unpadded = padded
+            return Finding(
+                Verdict.FAILED,
+                f"padding changes outputs: {differing} padded texts differ alone, none of "
+                f"{unpadded} unpadded ones does",
+                statistics=stats,
+                causes=("attention-mask-ignored",),
+                certain=True,
+                fix=_SEND_MASK,
+                signs={**signs, "padded-rows-differ": True},
+            )
+    return _against(evidence, "rebatched_logits", "batch-changes-outputs", "another batch")
+
+
+_SEND_MASK = "pass attention_mask=encoding['attention_mask'] to the model, in training and after"
+
+
+def _against(evidence: Evidence, field: str, sign: str, change: str) -> Finding:
+    """Compare ``logits`` with the same rows under a change that must not matter."""
+    again = getattr(evidence, field)
+    first = evidence.logits[: len(again)]
+    if first.shape != again.shape:
+        return _other_shape(field, first, again, "wrong-tensor-decoded", certain=False)
+    same, largest, changed = _difference(first, again)
+    stats = {"largest_difference": largest, "changed_answers": changed, "examples": len(again)}
+    if same:
+        return Finding(
+            Verdict.PASSED,
+            f"{change} leaves {len(again)} outputs as they are",
+            statistics=stats,
+            signs={sign: False},
+        )
+    calls_differ = _calls_differ(evidence)
+    if calls_differ:
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"{change} changes outputs, but so does an identical call",
+            statistics=stats,
+        )
+    # Against what is common to a row the size would hide what decides between the labels.
+    scale = float(np.ptp(first[np.isfinite(first)])) if np.isfinite(first).any() else 0.0
+    if largest <= KERNEL_TOLERANCE * scale:
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"{change} changes outputs by up to {largest:.2g}: half precision, or padding?",
+            statistics=stats,
+        )
+    likely = ("attention-mask-ignored", "dropout-at-inference")
+    certain = field == "padded_logits" and calls_differ is False
+    return Finding(
+        Verdict.FAILED,
+        f"{change} changes {changed}/{len(again)} answers, outputs by up to {largest:.2g}",
+        statistics=stats,
+        causes=likely[:1] if calls_differ is False else likely,
+        certain=certain,
+        fix=_SEND_MASK,
+        signs={sign: True},
+    )
+
+
+def _rows_of_others(alone: npt.NDArray[Any], batch: npt.NDArray[Any]) -> int:
+    """Count the rows that alone are another row of the batch; 0 unless every row is found in it.
+
+    A row that has a double in the batch would prove nothing, so each must be found exactly once.
+    """
+    if not (np.isfinite(alone).all() and np.isfinite(batch).all()):
+        return 0
+    tolerance = 1e-5 * max(float(np.abs(batch).max()), 1.0)
+    moved = 0
+    for row, outputs in enumerate(alone):
+        found = np.flatnonzero((np.abs(batch - outputs) <= tolerance).all(axis=1))
+        if len(found) == 0 or (row not in found and len(found) > 1):
+            return 0
+        moved += row not in found
+    return moved if moved > 1 else 0
+
+
+def _softmax_over_batch(alone: npt.NDArray[Any], batch: npt.NDArray[Any]) -> bool:
+    if batch.shape[1] < 2 or not np.allclose(alone, 1, rtol=0, atol=1e-5):
+        return False
+    sums = batch.sum(axis=0, dtype=np.float64)
+    batches = np.round(sums[0])
+    return bool(batches >= 1 and np.allclose(sums, batches, rtol=1e-3))
+
+
+def _padded_rows_differ(
+    evidence: Evidence, batched: npt.NDArray[Any], alone: npt.NDArray[Any], alpha: float
+) -> tuple[int, int] | None:
+    """Return how many padded rows differ and how many unpadded ones there are, if that is it."""
+    counts = evidence.kept_token_counts
+    if evidence.attention_mask is not None and not evidence.attention_mask.all():
+        counts = evidence.attention_mask.sum(axis=1)
+    if counts is None or not (np.isfinite(batched).all() and np.isfinite(alone).all()):
+        return None
+    unpadded = counts[: len(alone)] == counts.max()
+    wide, other = batched.astype(np.float64), alone.astype(np.float64)
+    differs = np.abs(wide - other).max(axis=1) > RELATIVE_TOLERANCE * np.abs(wide).max()
+    if (differs & unpadded).any():
+        return None
+    cells = [
+        [np.count_nonzero(differs), 0],
+        [np.count_nonzero(~differs & ~unpadded), np.count_nonzero(unpadded)],
+    ]
+    p_value = scipy_stats.fisher_exact(cells, alternative="greater")[1]
+    return (int(differs.sum()), int(unpadded.sum())) if p_value <= alpha else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import statistics
 from ..evidence import Evidence
@@ -14,7 +15,12 @@ from ..messages import count, probability, share
 from . import ALPHA, check
 from .outputs import demonstrably_good, far_below, in_range
 
-__all__ = ["inputs_distinct", "truncation_harmless"]
+__all__ = [
+    "attention_mask_valid",
+    "inputs_distinct",
+    "truncation_harmless",
+    "vocabulary_matches",
+]
 
 
 @check(
@@ -225,3 +231,290 @@ def inputs_distinct(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     told = stats.get("distinct_inputs")
     shown = f"{told:,} distinct among {count(total, 'input')}" if told else "inputs hold tokens"
     return Finding(Verdict.PASSED, f"inputs vary: {shown}", statistics=stats, signs=signs)
+
+
+USUAL_UNKNOWN_SHARE = 0.05
+"""Share of [UNK] above which a text looks foreign to a WordPiece vocabulary.
+
+WordPiece spells unknown words out in pieces, so that [UNK] is left for signs that it has not got
+at all: under 2 % of the tokens (CAUSES.md, id 12). A cased text under an uncased vocabulary has
+about 20 %."""
+
+
+def _examples_of_unknown_tokens(*, alpha: float, power: float, faulty_share: float = 0.95) -> int:
+    """Count for a tokenizer under which ``faulty_share`` of the texts are beyond the limit."""
+    return statistics.trials_for_power(0.5, faulty_share, alpha, power)
+
+
+@check(
+    stage="tokens",
+    needs=[("embedding_rows", "pad_token_id", "unknown_token_share")],
+    causes=["vocabulary-mismatch"],
+    limits={"max_unknown_share": (0, 1)},
+    examples=_examples_of_unknown_tokens,
+)
+def vocabulary_matches(
+    evidence: Evidence, *, alpha: float = ALPHA, max_unknown_share: float = 0.5
+) -> Finding:
+    """Do tokenizer and model belong together?
+
+    Facts: a token id for which the model has no embedding; a tokenizer that can give such ids
+    (undecided if the texts at hand do not use them); padding with another id than the one in
+    the model's configuration. And a test. Null hypothesis: at most half of the texts have more
+    than ``max_unknown_share`` of their tokens unknown; exact binomial (sign) test, texts taken as
+    independent; fails with probability at most ``alpha`` where it holds. The default lets texts
+    full of emoji or of another language pass; for WordPiece on its own language 2 % is usual.
+
+    Whatever is not an id out of range passes if the answers are demonstrably good (accuracy beyond
+    halfway from the majority's share to 1): then it does no harm. A vocabulary of the same size in
+    another order leaves no trace here.
+
+    Source: huggingface/transformers PR 4264 (cased tokenizer, uncased model), vllm#11184.
+    """
+    rows, size = evidence.embedding_rows, evidence.tokenizer_size
+    stats: dict[str, Any] = {"embedding_rows": rows, "tokenizer_size": size}
+    ids = evidence.input_ids
+    if rows is not None and ids is not None:
+        outside = (ids < 0) | (ids >= rows)
+        stats["ids_outside"] = int(np.count_nonzero(outside))
+        if outside.any():
+            worst = int(ids[outside].max())
+            return _mismatch(
+                f"{stats['ids_outside']:,} of {ids.size:,} token ids, up to {worst:,}, have no "
+                f"embedding (the model has {rows:,})",
+                stats,
+            )
+    good = demonstrably_good(evidence, alpha)
+    undecided = ""
+    if rows is not None and size is not None and size > rows:
+        problem = f"the tokenizer has {size:,} tokens, the model {rows:,} embeddings"
+        if ids is None and not good:
+            return _mismatch(problem, stats)
+        undecided = "" if good else f"{problem}; no text at hand uses the others"
+    pads = _masked_ids(evidence)
+    if evidence.pad_token_id is not None and pads is not None and len(pads) == 1:
+        # Several ids under the mask are no padding: that is for attention_mask_valid to report.
+        stats |= {"pad_token_id": evidence.pad_token_id, "padded_with": int(pads[0])}
+        if pads[0] != evidence.pad_token_id and not good:
+            return _mismatch(
+                f"texts are padded with the id {pads[0]}, the model's pad_token_id is "
+                f"{evidence.pad_token_id}",
+                stats,
+            )
+    if evidence.unknown_token_share is not None:
+        return _unknown_tokens(evidence, stats, undecided, alpha, max_unknown_share)
+    if undecided:
+        return Finding(
+            Verdict.INCONCLUSIVE, undecided, statistics=stats, needs=("unknown_token_share",)
+        )
+    if "ids_outside" not in stats and "padded_with" not in stats and size is None:
+        return Finding(
+            Verdict.SKIPPED, "skipped: needs input_ids to compare with", needs=("input_ids",)
+        )
+    return Finding(Verdict.PASSED, "tokenizer and model agree on the token ids", statistics=stats)
+
+
+def _unknown_tokens(
+    evidence: Evidence,
+    stats: dict[str, Any],
+    undecided: str,
+    alpha: float,
+    max_unknown_share: float,
+) -> Finding:
+    shares = evidence.unknown_token_share
+    total = len(shares)
+    above = int(np.count_nonzero(shares > max_unknown_share))
+    median = float(np.median(shares))
+    p_value = statistics.binomial_at_least(above, total, 0.5)
+    stats |= {"median_unknown_share": median, "texts_above": above, "examples": total}
+    signs = {
+        "unknown-tokens-above-limit": p_value <= alpha,
+        "unknown-tokens-above-usual": median > USUAL_UNKNOWN_SHARE,
+    }
+    facts = (
+        f"{share(above, total)} of {count(total, 'text')} are over {max_unknown_share:.0%} [UNK]"
+    )
+    good = demonstrably_good(evidence, alpha)
+    if p_value <= alpha and not good:
+        return Finding(
+            Verdict.FAILED,
+            f"vocabulary mismatch: {facts}, {probability(p_value)}",
+            statistics=stats,
+            p_value=p_value,
+            causes=("vocabulary-mismatch",),
+            fix="AutoTokenizer.from_pretrained of the very folder that the model is loaded from;\n"
+            "a cased text needs a cased vocabulary, or do_lower_case=True",
+            signs=signs,
+        )
+    needed = statistics.trials_for_power(0.5, 1.0, alpha, 0.9)
+    too_few = above > total / 2 and total < needed and not good
+    if undecided or too_few:
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            undecided or f"undecided: {facts}; {needed} such texts would tell",
+            statistics=stats,
+            p_value=p_value,
+            signs=signs,
+        )
+    return Finding(
+        Verdict.PASSED,
+        f"tokenizer and model agree: {facts}",
+        statistics=stats,
+        p_value=p_value,
+        signs=signs,
+    )
+
+
+def _mismatch(problem: str, stats: dict[str, Any]) -> Finding:
+    return Finding(
+        Verdict.FAILED,
+        f"vocabulary mismatch: {problem}",
+        statistics=stats,
+        causes=("vocabulary-mismatch",),
+        certain=True,
+        fix="AutoTokenizer.from_pretrained of the very folder that the model is loaded from;\n"
+        "after adding tokens: model.resize_token_embeddings(len(tokenizer))",
+    )
+
+
+def _masked_ids(evidence: Evidence) -> npt.NDArray[Any] | None:
+    """Return the different token ids at positions that the attention mask leaves out."""
+    ids, mask = evidence.input_ids, evidence.attention_mask
+    if ids is None or mask is None or ids.shape != mask.shape:
+        return None
+    return np.unique(ids[mask == 0])
+
+
+@check(
+    stage="tokens",
+    needs=["attention_mask"],
+    causes=["attention-mask-ignored"],
+)
+def attention_mask_valid(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
+    """Does the attention mask leave out the padding, and nothing but the padding?
+
+    Facts rather than tests: values other than 0 and 1; another shape than the token ids; most
+    texts masked out altogether (which is how ``token_type_ids`` of single texts look in the
+    mask's place); real tokens left out (which is how those of pairs look): the positions left out
+    hold more than one token id; padding left in: texts that end in at least two tokens
+    ``pad_token_id``, or a mask of ones throughout over texts with different numbers of real
+    tokens. Padding that was left in during training too does no harm, so it passes if the answers
+    are demonstrably good (accuracy beyond halfway from the majority's share to 1).
+
+    Source: huggingface/transformers#278 (mask not sent), #2506, #4133 (mask and segments swapped).
+    """
+    mask, ids = evidence.attention_mask, evidence.input_ids
+    total, length = mask.shape
+    stats: dict[str, Any] = {"examples": total, "length": length}
+    if mask.min() < 0 or mask.max() > 1:
+        return _bad_mask(
+            f"it holds values from {mask.min()} to {mask.max()}, expected 0 and 1",
+            stats,
+            "attention_mask=encoding['attention_mask'], by name: 1 for tokens, 0 for padding",
+        )
+    if ids is not None and ids.shape != mask.shape:
+        return _bad_mask(
+            f"it is {length} wide, the token ids {ids.shape[1]}",
+            stats,
+            "take input_ids and attention_mask from the same call of the tokenizer",
+        )
+    kept = np.count_nonzero(mask, axis=1)
+    empty = int(np.count_nonzero(kept == 0))
+    stats["empty"] = empty
+    if empty > total / 2:
+        return _bad_mask(
+            f"{empty}/{total} texts are masked out, as by token_type_ids in its place",
+            stats,
+            _BY_NAME,
+        )
+    holed = int(np.count_nonzero(np.count_nonzero(np.diff(mask, axis=1), axis=1) > 1))
+    stats["holed"] = holed
+    masked = _masked_ids(evidence)
+    if masked is not None and len(masked) > 1:
+        real = int(np.count_nonzero(((mask == 0) & (ids != _padding_id(evidence))).any(axis=1)))
+        as_segments = ", as by token_type_ids in its place" if (mask[:, 0] == 0).all() else ""
+        return _bad_mask(
+            f"it leaves real tokens out in {real}/{total} texts{as_segments}", stats, _BY_NAME
+        )
+    left_in, why = _padding_left_in(evidence, kept)
+    stats["padding_left_in"] = left_in
+    signs = {"padding-left-in": left_in > 0}
+    if left_in and not demonstrably_good(evidence, alpha):
+        return _bad_mask(
+            f"padding is left in for {left_in}/{total} texts: {why}",
+            stats,
+            "pass attention_mask=encoding['attention_mask'] to the model",
+            signs,
+        )
+    doubts = {
+        "no token at all": empty,
+        "gaps": holed if masked is None else 0,
+        "another number of tokens than the tokenizer kept": _counted_otherwise(evidence, kept),
+    }
+    if any(doubts.values()):
+        what, number = next(item for item in doubts.items() if item[1])
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"attention mask in doubt: {number}/{total} texts have {what}",
+            statistics=stats,
+            needs=("input_ids",) if ids is None else (),
+            signs=signs,
+        )
+    return Finding(
+        Verdict.PASSED,
+        f"the attention mask leaves out the padding of {count(total, 'text')}",
+        statistics=stats,
+        signs=signs,
+    )
+
+
+_BY_NAME = "pass them by name: model(input_ids=..., attention_mask=..., token_type_ids=...)"
+
+
+def _bad_mask(
+    problem: str, stats: dict[str, Any], fix: str, signs: dict[str, bool] | None = None
+) -> Finding:
+    return Finding(
+        Verdict.FAILED,
+        f"attention mask wrong: {problem}",
+        statistics=stats,
+        causes=("attention-mask-ignored",),
+        certain=True,
+        fix=fix,
+        signs=signs or {},
+    )
+
+
+def _padding_id(evidence: Evidence) -> int:
+    """Return the id of padding: the model's, else the one that the mask leaves out most often."""
+    if evidence.pad_token_id is not None:
+        return int(evidence.pad_token_id)
+    masked, times = np.unique(evidence.input_ids[evidence.attention_mask == 0], return_counts=True)
+    return int(masked[times.argmax()])
+
+
+def _padding_left_in(evidence: Evidence, kept: npt.NDArray[Any]) -> tuple[int, str]:
+    """Count the texts whose padding the mask does not leave out, and say how that shows."""
+    ids, mask, pad = evidence.input_ids, evidence.attention_mask, evidence.pad_token_id
+    if ids is not None and pad is not None and ids.shape[1] > 1:
+        # One may be a token that ends texts (pad and end are the same id in GPT-2); two are not.
+        padded = ((ids == pad) & (mask == 1)).astype(bool)
+        ends = (padded[:, -1] & padded[:, -2]) | (padded[:, 0] & padded[:, 1])
+        if ends.any():
+            return int(np.count_nonzero(ends)), f"they end in the pad id {pad}"
+    tokens = evidence.kept_token_counts
+    if tokens is not None and mask.all() and len(np.unique(tokens)) > 1:
+        shorter = int(np.count_nonzero(tokens < kept))
+        return shorter, "it is all ones, and their tokens are fewer"
+    return 0, ""
+
+
+def _counted_otherwise(evidence: Evidence, kept: npt.NDArray[Any]) -> int:
+    """Count the texts of which the mask keeps another number of tokens than the tokenizer.
+
+    A difference that all have in common is how special tokens are counted.
+    """
+    if evidence.kept_token_counts is None or evidence.attention_mask.all():
+        return 0
+    difference = evidence.kept_token_counts.astype(np.int64) - kept
+    return int(np.count_nonzero(difference != difference[0]))

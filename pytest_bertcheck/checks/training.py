@@ -1,7 +1,9 @@
-"""Checks of the training history."""
+"""Checks of the training: its history, its loss, its schedule, and what it did to the weights."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,14 @@ from ..messages import count
 from . import ALPHA, check
 from .outputs import demonstrably_good, informative
 
-__all__ = ["training_progressed"]
+__all__ = [
+    "accuracy_as_reported",
+    "learning_rate_schedule",
+    "loss_matches_outputs",
+    "overfits_small_batch",
+    "training_progressed",
+    "weights_updated",
+]
 
 Array = npt.NDArray[Any]
 
@@ -236,3 +245,678 @@ def _history_table(evidence: Evidence) -> tuple[tuple[str, ...], ...]:
     if evidence.train_steps is not None:
         rows.append(("steps", "", "", count(evidence.train_steps, "step"), ""))
     return tuple(rows)
+
+
+# The loss that was reported against the one that these outputs have
+
+
+@dataclass(frozen=True)
+class LossForm:
+    """A loss over the evaluation rows, computed in one of the ways in which it gets computed.
+
+    ``sound`` forms have their least value where the right label has the largest output; ``fix``
+    says what to change in the others.
+    """
+
+    name: str
+    value: float
+    sound: bool = True
+    fix: str = ""
+
+
+FROM_LOGITS = "SparseCategoricalCrossentropy(from_logits=True) on raw logits and integer labels"
+KERAS_EPSILON = 1e-7
+"""Where Keras clips probabilities; -ln of it, 16.118, is the most that a row can cost there."""
+
+
+@check(
+    stage="training",
+    needs=["logits", "y_true", "val_loss"],
+    causes=["loss-misconfigured"],
+    limits={"tolerance": (0, 1), "label_smoothing": (0, 1)},
+)
+def loss_matches_outputs(
+    evidence: Evidence,
+    *,
+    alpha: float = ALPHA,
+    same_rows: bool = False,
+    tolerance: float = 1e-3,
+    label_smoothing: float | None = None,
+) -> Finding:
+    """Is the reported loss the cross-entropy of these outputs and labels?
+
+    A fact rather than a test. The cross-entropy is computed again from ``logits`` and ``y_true``,
+    and so are the forms that a wrong wiring gives it: softmax applied twice (floor
+    ln(1 + (C-1)/e): 0.3133 for C = 2, 0.5514 for C = 3), logits taken for probabilities (clipped
+    by Keras at 1e-7: 16.118 a row), probabilities taken for logits, a softmax over one unit, no
+    softmax at all, integer ids taken for one-hot rows by mean squared error or binary
+    cross-entropy. Sums, and the sound losses over one-hot rows, are known by name too.
+
+    The validation set of a training may be another one than the evaluation set. So by default it
+    fails only if the last or the best ``val_loss`` is, to 1e-5 of it, that of a wrong form which
+    is more than 5 % away from the cross-entropy: on other rows that happens by chance with
+    probability below 1e-4 for a form. With ``same_rows`` the caller states that the loss is of
+    these rows and this model: then anything farther than ``tolerance`` (a share, at least 1e-4
+    absolute) from the cross-entropy fails, whether or not a form explains it. ``label_smoothing``
+    is that of the loss. A loss averaged over batches, with a shorter last one, passes if
+    ``batch_size`` is given. Class weights and regularisation are not known to it.
+
+    Source: CAUSES.md, id 7; keras#1261, keras-hub PR 176; Keras and PyTorch loss definitions.
+    """
+    forms = None if _out_of_range(evidence) else list(_forms_of_loss(evidence, label_smoothing))
+    points = _last_and_best(evidence.val_loss)
+    if forms is None or not points:
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            "a loss is computed of finite outputs and label ids in range, which there are not",
+        )
+    reported = [float(evidence.val_loss[point]) for point in points]
+    plain = forms[0].value
+    stats: dict[str, Any] = {"reported_loss": reported[0], "cross_entropy": plain}
+    digits = f"{reported[0]:.4f}, cross-entropy of these outputs {plain:.4f}"
+    correct = [form for form in forms if form.name == forms[0].name]
+    relative = tolerance if same_rows else TO_ROUNDING
+    if same_rows:
+        reported = reported[:1]
+    if any(_agree(value, form.value, relative) for value in reported for form in correct):
+        return Finding(
+            Verdict.PASSED,
+            f"the reported loss is the cross-entropy of these outputs: {digits}",
+            statistics=stats,
+            signs={"loss-is-cross-entropy": True},
+        )
+    found = _explaining(forms, reported, relative, 0.0 if same_rows else 0.05)
+    if found is not None:
+        stats["form"] = found.name
+    if found is not None and (same_rows or not found.sound):
+        return Finding(
+            Verdict.FAILED,
+            f"loss misconfigured: {reported[0]:.4g} is {found.name}; cross-entropy: {plain:.4g}",
+            statistics=stats,
+            causes=("loss-misconfigured",),
+            certain=True,
+            fix=found.fix or FROM_LOGITS,
+            signs={"loss-is-cross-entropy": False},
+        )
+    if same_rows:
+        return Finding(
+            Verdict.FAILED,
+            f"loss of another kind: {digits}; no known form of it",
+            statistics=stats,
+            causes=("loss-misconfigured",),
+            fix=f"{FROM_LOGITS};\nor class weights, regularisation, other rows, other weights: "
+            "evaluate these rows once more",
+        )
+    return Finding(
+        Verdict.PASSED,
+        f"no wrong form of the loss gives the reported one: {digits}",
+        statistics=stats,
+    )
+
+
+TO_ROUNDING = 1e-5
+"""Relative difference that the order of summation in float32 explains."""
+
+
+def _agree(reported: float, computed: float, relative: float) -> bool:
+    least = 1e-4 if relative > TO_ROUNDING else 1e-6
+    return abs(reported - computed) <= max(relative * abs(computed), least)
+
+
+def _explaining(
+    forms: list[LossForm], reported: list[float], relative: float, apart: float
+) -> LossForm | None:
+    """Return the form that gives the reported loss, ``apart`` from the cross-entropy (a share)."""
+    plain = forms[0].value
+    for form in forms:
+        if abs(form.value - plain) > apart * abs(plain) and any(
+            _agree(value, form.value, relative) for value in reported
+        ):
+            return form
+    return None
+
+
+def _out_of_range(evidence: Evidence) -> bool:
+    y_true, num_labels = evidence.y_true, evidence.num_labels
+    return evidence.probabilities is None or (
+        num_labels is None
+        or bool(y_true.min() < 0 or y_true.max() >= evidence.probabilities.shape[1])
+    )
+
+
+def _last_and_best(series: Array) -> list[int]:
+    """Return the points of a validation series whose weights a team keeps: the last, the best."""
+    finite = np.flatnonzero(np.isfinite(series))
+    if len(finite) == 0:
+        return []
+    best = int(finite[series[finite].argmin()])
+    return list(dict.fromkeys((int(finite[-1]), best)))
+
+
+def _forms_of_loss(evidence: Evidence, label_smoothing: float | None = None) -> Iterator[LossForm]:
+    """Yield the loss of the evaluation rows in every known form, the right one first.
+
+    Sources: the definitions of ``sparse_categorical_crossentropy``, ``categorical_crossentropy``,
+    ``binary_crossentropy`` and ``mse`` in Keras (backends clip at 1e-7), and of
+    ``CrossEntropyLoss``, ``NLLLoss``, ``BCEWithLogitsLoss`` and ``MSELoss`` in PyTorch.
+    """
+    outputs = evidence.logits.astype(np.float64)
+    rows, width = outputs.shape
+    y_true = evidence.y_true
+    given = evidence.outputs.probabilities
+    probabilities = evidence.probabilities
+    assert probabilities is not None  # the caller has seen to that
+    logs = np.log(np.clip(probabilities, KERAS_EPSILON, None)) if given else _log_softmax(
+        outputs if width > 1 else np.hstack([np.zeros_like(outputs), outputs])
+    )  # fmt: skip
+    each = -logs[np.arange(rows), y_true]
+    if label_smoothing:
+        each = (1 - label_smoothing) * each - label_smoothing * logs.mean(axis=1)
+    plain = float(each.mean())
+    name = "cross-entropy"
+    yield LossForm(name, plain)
+    size = evidence.batch_size
+    if size is not None and rows > size:
+        starts = np.arange(0, rows, size)
+        sums = np.add.reduceat(each, starts)
+        yield LossForm(name, float((sums / np.diff([*starts, rows])).mean()))
+        yield LossForm("summed over the rows of a batch, not averaged", float(sums.mean()))
+    if width == 1:
+        ones = y_true == 0
+        yield LossForm(
+            "a softmax over one unit, which is always 1",
+            0.0,
+            sound=False,
+            fix=f"as many units as labels and {FROM_LOGITS};\n"
+            "or one unit with a sigmoid and BinaryCrossentropy",
+        )
+        yield LossForm(
+            "binary cross-entropy of a softmax over one unit",
+            float(-np.log(KERAS_EPSILON) * ones.mean()),
+            sound=False,
+            fix="one unit takes a sigmoid, not a softmax",
+        )
+        if given:
+            yield _wrong(
+                "probabilities taken for logits", _binary(outputs[:, 0], y_true), _ACTIVATION
+            )
+        else:
+            for added in (0.0, KERAS_EPSILON):
+                each = _clipped_binary(outputs[:, 0], y_true, added)
+                yield _wrong("logits taken for probabilities", each)
+    else:
+        yield from _forms_of_columns(outputs, probabilities, y_true, given)
+    yield LossForm("summed over the rows, not averaged", plain * rows)
+
+
+def _forms_of_columns(
+    outputs: Array, probabilities: Array, y_true: Array, given: bool
+) -> Iterator[LossForm]:
+    """Yield the forms that two columns and more can take, without the right one."""
+    rows = np.arange(len(outputs))
+    twice = -_log_softmax(probabilities)[rows, y_true]
+    if given:
+        yield _wrong("probabilities taken for logits, softmax twice", twice, _ACTIVATION)
+    else:
+        yield _wrong("the softmax applied twice", twice, _ACTIVATION)
+        clipped = np.clip(outputs, KERAS_EPSILON, 1 - KERAS_EPSILON)
+        # Sparse labels: clipped, then normalised; PyTorch's backend does not normalise.
+        taken = "logits taken for probabilities"
+        own = clipped[rows, y_true]
+        yield _wrong(taken, np.log(clipped.sum(axis=1)) - np.log(own))
+        yield _wrong(taken, -np.log(own))
+        with np.errstate(divide="ignore", invalid="ignore"):  # one-hot: normalised, then clipped
+            shares = outputs[rows, y_true] / outputs.sum(axis=1)
+        yield _wrong(taken, -np.log(np.clip(shares, KERAS_EPSILON, 1 - KERAS_EPSILON)))
+        yield _wrong("no softmax at all, the mean -logit", -outputs[rows, y_true])
+    one_hot = np.zeros_like(outputs)
+    one_hot[rows, y_true] = 1
+    ids = np.broadcast_to(y_true[:, None], outputs.shape)
+    yield _wrong("mean squared error to the ids, not one-hot", (outputs - ids) ** 2)
+    yield LossForm("mean squared error to one-hot rows", float(((outputs - one_hot) ** 2).mean()))
+    if not given:
+        yield _wrong("binary cross-entropy to the ids, not one-hot", _binary(outputs, ids))
+        yield LossForm(
+            "binary cross-entropy to one-hot rows", float(_binary(outputs, one_hot).mean())
+        )
+    for added in (0.0, KERAS_EPSILON):
+        to_ids = _clipped_binary(outputs, ids, added)
+        yield _wrong("binary cross-entropy to the ids, not one-hot", to_ids)
+        to_one_hot = float(_clipped_binary(outputs, one_hot, added).mean())
+        if given:
+            yield LossForm("binary cross-entropy to one-hot rows", to_one_hot)
+        else:
+            yield _wrong("binary cross-entropy, logits taken for probabilities", to_one_hot)
+
+
+_ACTIVATION = "no activation on the output layer (Dense(C)) under from_logits=True"
+
+
+def _wrong(name: str, each: Array | float, fix: str = FROM_LOGITS) -> LossForm:
+    return LossForm(name, float(np.mean(each)), sound=False, fix=fix)
+
+
+def _log_softmax(logits: Array) -> Array:
+    centred = logits - logits.max(axis=1, keepdims=True)
+    result: Array = centred - np.log(np.exp(centred).sum(axis=1, keepdims=True))
+    return result
+
+
+def _binary(logits: Array, targets: Array) -> Array:
+    result: Array = np.logaddexp(0, logits) - logits * targets
+    return result
+
+
+def _clipped_binary(outputs: Array, targets: Array, added: float) -> Array:
+    """Binary cross-entropy of outputs that Keras clips in float32; Keras 2 adds 1e-7 once more."""
+    low, high = float(np.float32(KERAS_EPSILON)), float(np.float32(1 - KERAS_EPSILON))
+    clipped = np.clip(outputs, low, high)
+    result: Array = -(
+        targets * np.log(clipped + added) + (1 - targets) * np.log(1 - clipped + added)
+    )
+    return result
+
+
+# The accuracy that was reported
+
+
+@check(
+    stage="training",
+    needs=["val_accuracy", "y_true", ("logits", "y_pred")],
+    causes=["metric-misreported"],
+    limits={"tolerance": (0, 1)},
+)
+def accuracy_as_reported(
+    evidence: Evidence,
+    *,
+    alpha: float = ALPHA,
+    same_rows: bool = False,
+    tolerance: float = 5e-4,
+) -> Finding:
+    """Is the accuracy that the framework reported that of these predictions?
+
+    A fact rather than a test: the two differ by more than ``tolerance`` (half of the third
+    decimal) and more than the rows whose two largest outputs are equal to rounding could shift it.
+    The validation set of a training may be another one than the evaluation set; so without
+    ``same_rows``, by which the caller states that it is not, only an accuracy is judged whose
+    ``val_loss`` is the loss of exactly these rows, to 1e-5 of it.
+
+    Source: keras#14231 (accuracy .80 and .19 at the same loss), Kashgari#178 (binary accuracy of
+    many classes).
+    """
+    y_true = evidence.y_true
+    answers = evidence.argmax if evidence.argmax is not None else evidence.y_pred
+    if len(answers) != len(y_true):
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"{count(len(answers), 'answer')} for {count(len(y_true), 'example')}: no accuracy",
+        )
+    point: int | None
+    if same_rows:
+        point = len(evidence.val_accuracy) - 1
+    elif evidence.val_loss is None or evidence.logits is None:
+        needs = ("logits", "val_loss")
+        return Finding(Verdict.SKIPPED, f"skipped: needs {' and '.join(needs)}", needs=needs)
+    else:
+        point = _point_of_these_rows(evidence)
+    right = int(np.count_nonzero(answers == y_true))
+    own = right / len(y_true)
+    stats: dict[str, Any] = {"accuracy": own, "examples": len(y_true)}
+    if point is None or not np.isfinite(evidence.val_accuracy[point]):
+        return Finding(
+            Verdict.PASSED,
+            f"accuracy {own:.4f} of these predictions; the one reported is of other rows",
+            statistics=stats,
+        )
+    reported = float(evidence.val_accuracy[point])
+    stats["reported_accuracy"] = reported
+    accuracies = [own, *_by_batches(evidence, answers == y_true)]
+    allowed = tolerance + _ties(evidence) / len(y_true)
+    if min(abs(reported - accuracy) for accuracy in accuracies) <= allowed * (1 + 1e-6):
+        return Finding(
+            Verdict.PASSED,
+            f"the reported accuracy {reported:.4f} is that of these predictions",
+            statistics=stats,
+        )
+    other = _other_accuracy(evidence, reported, allowed)
+    return Finding(
+        Verdict.FAILED,
+        f"accuracy misreported: {reported:.4f} reported, {right}/{len(y_true)} right ({own:.4f})"
+        + (f"; it is {other}" if other else ""),
+        statistics=stats,
+        causes=("metric-misreported",),
+        certain=True,
+        fix="SparseCategoricalAccuracy() for integer labels, CategoricalAccuracy() for one-hot;\n"
+        "or sklearn.metrics.accuracy_score(y_true, logits.argmax(axis=-1))",
+    )
+
+
+def _point_of_these_rows(evidence: Evidence) -> int | None:
+    """Return the point of the history whose validation loss is the loss of these very rows."""
+    if _out_of_range(evidence) or len(evidence.val_loss) != len(evidence.val_accuracy):
+        return None
+    forms = list(_forms_of_loss(evidence))
+    for point in _last_and_best(evidence.val_loss):
+        reported = float(evidence.val_loss[point])
+        if any(_agree(reported, form.value, TO_ROUNDING) for form in forms):
+            return point
+    return None
+
+
+def _by_batches(evidence: Evidence, right: Array) -> list[float]:
+    size = evidence.batch_size
+    if size is None or len(right) <= size:
+        return []
+    starts = np.arange(0, len(right), size)
+    sizes = np.diff([*starts, len(right)])
+    return [float((np.add.reduceat(right.astype(float), starts) / sizes).mean())]
+
+
+def _ties(evidence: Evidence) -> int:
+    """Count the rows whose answer the rounding of float32 may turn."""
+    if evidence.logits is None:
+        return 0
+    logits = evidence.logits.astype(np.float64)
+    if logits.shape[1] == 1:
+        margins = np.abs(logits[:, 0] - (0.5 if evidence.outputs.probabilities else 0.0))
+    else:
+        top = np.sort(logits, axis=1)[:, -2:]
+        margins = top[:, 1] - top[:, 0]
+    scale = max(1.0, float(np.abs(logits[np.isfinite(logits)]).max(initial=0)))
+    return int(np.count_nonzero(margins <= 1e-5 * scale))
+
+
+def _other_accuracy(evidence: Evidence, reported: float, allowed: float) -> str:
+    """Return the name of another metric that has the reported value, or nothing."""
+    if evidence.logits is None or evidence.logits.shape[1] == 1:
+        return ""
+    one_hot = evidence.y_true[:, None] == np.arange(evidence.logits.shape[1])
+    others = {
+        "binary accuracy over all columns": ((evidence.logits > 0.5) == one_hot).mean(),
+        "the share answered with label 0": (evidence.argmax == 0).mean(),
+    }
+    near = {name: abs(reported - value) for name, value in others.items()}
+    name = min(near, key=lambda item: near[item])
+    return name if near[name] <= allowed else ""
+
+
+# The schedule
+
+
+@check(
+    stage="training",
+    needs=["learning_rate"],
+    causes=["learning-rate-schedule-broken"],
+    limits={"peak": (0, np.inf)},
+)
+def learning_rate_schedule(
+    evidence: Evidence, *, alpha: float = ALPHA, peak: float | None = None
+) -> Finding:
+    """Does the learning rate take a course on which a model can learn?
+
+    Facts: a rate below zero, not finite, or zero throughout; with ``peak``, a highest rate above
+    it (by more than 1 %), or below it by more than the T recorded points can have missed of a
+    decay (a share of 2/T). What is unusual but may be meant is undecided: zero at more
+    than half of at least 6 points, as when the decay ends long before the training; still rising
+    at the last of at least 6 points, as when warm-up and total steps were exchanged; in the last
+    two thirds of the run, from one point to the next, a rise to more than ten times of anything
+    before. Constant, warm-up, linear, polynomial and cosine decay, restarts, one cycle and drops
+    on a plateau pass, in any number of points. A zero or unusual course passes if the answers are
+    demonstrably good (accuracy beyond halfway from the majority's share to 1).
+
+    Source: huggingface/transformers#297, #324 (negative rates after the planned steps), CAUSES.md,
+    id 19 (warm-up and total steps exchanged).
+    """
+    rates = evidence.learning_rate[~np.isnan(evidence.learning_rate)].astype(np.float64)
+    if len(rates) == 0:
+        return Finding(Verdict.SKIPPED, "skipped: all recorded learning rates are NaN")
+    points, highest = len(rates), float(rates.max())
+    stats: dict[str, Any] = {"points": points, "peak_learning_rate": highest}
+    table = _rate_table(rates)
+    if not np.isfinite(rates).all():
+        return _broken_schedule("it is infinite", stats, table)
+    # The last step of a decay may end a rounding below zero.
+    below = np.flatnonzero(rates < -1e-6 * abs(highest))
+    if len(below):
+        return _broken_schedule(
+            f"{len(below)} of {points} rates are negative, the first at point {below[0] + 1}",
+            stats,
+            table,
+        )
+    if peak is not None and highest > 1.01 * peak:
+        return _broken_schedule(f"it peaks at {highest:.2g}, asked was {peak:.2g}", stats, table)
+    if peak is not None and highest < peak * (0.99 - 2 / points):
+        return _broken_schedule(
+            f"it never gets beyond {highest:.2g}, asked was {peak:.2g}", stats, table
+        )
+    good = demonstrably_good(evidence, alpha)
+    if highest <= 0 and not good:
+        return _broken_schedule(f"it is zero at all {points} points", stats, table)
+    shapes = {
+        "rate-zero-mostly": _zero_mostly(rates),
+        "rate-rises-to-the-end": _rises_to_the_end(rates),
+        "rate-jumps": _jumps(rates),
+    }
+    unusual = [_SHAPES[sign] for sign, seen in shapes.items() if seen]
+    if unusual and not good:
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"unusual schedule: the rate {unusual[0]}, {points} points up to {highest:.2g}",
+            statistics=stats,
+            signs=shapes,
+            fix=_SCHEDULE,
+            table=table,
+        )
+    return Finding(
+        Verdict.PASSED,
+        f"learning rate from {rates[0]:.2g} over {highest:.2g} to {rates[-1]:.2g}",
+        statistics=stats,
+        signs=shapes,
+    )
+
+
+_SHAPES = {
+    "rate-zero-mostly": "is zero at most points",
+    "rate-rises-to-the-end": "rises to the very end",
+    "rate-jumps": "jumps in mid-run",
+}
+_SCHEDULE = "num_warmup_steps is about a tenth of num_training_steps, the steps really taken"
+
+
+def _broken_schedule(
+    problem: str, stats: dict[str, Any], table: tuple[tuple[str, ...], ...]
+) -> Finding:
+    return Finding(
+        Verdict.FAILED,
+        f"learning-rate schedule broken: {problem}",
+        statistics=stats,
+        causes=("learning-rate-schedule-broken",),
+        certain=True,
+        fix=_SCHEDULE,
+        table=table,
+    )
+
+
+def _zero_mostly(rates: Array) -> bool:
+    return len(rates) >= 6 and bool(np.mean(rates <= 1e-9 * rates.max()) > 0.5)
+
+
+def _rises_to_the_end(rates: Array) -> bool:
+    """Whether the last tenth still rises, and nothing before it ever fell."""
+    if len(rates) < 6 or (np.diff(rates) < 0).any():
+        return False
+    before = rates[: -max(1, len(rates) // 10)]
+    return bool(rates[-1] > 1.02 * before[-1] and rates[len(rates) // 2] < 0.9 * rates[-1])
+
+
+def _jumps(rates: Array) -> bool:
+    if len(rates) < 6:
+        return False
+    highest_before = np.maximum.accumulate(rates)[:-1]
+    late = np.arange(1, len(rates)) >= len(rates) / 3
+    return bool((late & (highest_before > 0) & (rates[1:] > 10 * highest_before)).any())
+
+
+def _rate_table(rates: Array) -> tuple[tuple[str, ...], ...]:
+    """Return the course in at most nine points."""
+    chosen = np.unique(np.linspace(0, len(rates) - 1, min(9, len(rates))).round().astype(int))
+    rows = ((str(point + 1), f"{rates[point]:.3g}") for point in chosen)
+    return (("point", "learning rate"), *rows)
+
+
+# What training did to the weights
+
+UNMOVED = 1e-8
+"""Relative change of a weight under which it did not move: float32 resolves 6e-8."""
+
+
+@check(
+    stage="training",
+    needs=[("encoder_update", "head_update")],
+    causes=["weights-not-updated"],
+)
+def weights_updated(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
+    """Did training change the weights?
+
+    A fact rather than a test: the head of a model did not move (relative norm of the change below
+    1e-8, which float32 does not resolve). An encoder that did not move under a head that did is
+    frozen, which is legitimate, and only a sign; with nothing known of the head it is undecided.
+    A head that did not move passes if the answers are demonstrably good (accuracy beyond halfway
+    from the majority's share to 1), as when a trained head is kept.
+
+    Source: pytorch_warmup#12 (gradients set to zero between backward and step), CAUSES.md, id 19
+    and 26.
+    """
+    encoder, head = evidence.encoder_update, evidence.head_update
+    stats: dict[str, Any] = {"encoder_update": encoder, "head_update": head}
+    signs = {}
+    if head is not None:
+        signs["head-not-updated"] = head < UNMOVED
+    if encoder is not None:
+        signs["encoder-not-updated"] = encoder < UNMOVED
+    course = ", ".join(
+        f"{name} by {update:.2g}"
+        for name, update in (("encoder", encoder), ("head", head))
+        if update is not None
+    )
+    if signs.get("head-not-updated") and not demonstrably_good(evidence, alpha):
+        return Finding(
+            Verdict.FAILED,
+            f"weights not updated: training moved {course}",
+            statistics=stats,
+            causes=("weights-not-updated",),
+            certain=True,
+            fix="apply the gradients: optimizer.apply_gradients(...), or zero_grad, backward, "
+            "step in that order;\nset trainable=True on the head before compile",
+            signs=signs,
+        )
+    if head is None and signs.get("encoder-not-updated"):
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            "the encoder did not move: frozen on purpose, if the head did",
+            statistics=stats,
+            needs=("head_update",),
+            signs=signs,
+        )
+    frozen = " (frozen)" if signs.get("encoder-not-updated") else ""
+    return Finding(
+        Verdict.PASSED, f"training moved {course}{frozen}", statistics=stats, signs=signs
+    )
+
+
+@check(
+    stage="training",
+    needs=["overfit_loss"],
+    causes=["loss-misconfigured", "weights-not-updated", "diverged"],
+    limits={"max_share": (0, 1)},
+)
+def overfits_small_batch(
+    evidence: Evidence, *, alpha: float = ALPHA, max_share: float = 0.45
+) -> Finding:
+    """Can a fresh copy of the model learn a handful of rows by heart?
+
+    A fact rather than a test: the loss of a copy trained on a small batch alone settled above
+    ``max_share`` of the cost of knowing nothing, ln C (or of where it started, if C is not
+    known). Wiring that works takes it to nearly zero; a softmax applied twice cannot get below
+    ln(1 + (C-1)/e), which is .452 of ln C for C = 2 and more for every other. A loss that still
+    falls at the end, or has fewer than 6 points, is undecided: more steps would tell. A loss that
+    is exactly zero from the start is that of a softmax over one unit. Assumes a plain
+    cross-entropy; strong label smoothing or regularisation also end above the limit, so a model
+    passes whose answers are demonstrably good (accuracy beyond halfway from the majority's share
+    to 1).
+
+    Source: CAUSES.md, section 2, 'overfit-16'; Karpathy (2019), A recipe for training neural
+    networks.
+    """
+    loss = _recorded(evidence.overfit_loss)
+    if loss is None:
+        return Finding(Verdict.SKIPPED, "skipped: all of overfit_loss is NaN")
+    labels = evidence.num_labels
+    start, end = float(loss[0]), float(loss[-1])
+    stats: dict[str, Any] = {"points": len(loss), "first_overfit_loss": start}
+    if not np.isfinite(end):
+        return _cannot_overfit(
+            f"the loss became {end:g}",
+            stats,
+            ("diverged", "loss-misconfigured"),
+            {"loss-not-finite": True},
+        )
+    loss = loss[np.isfinite(loss)]
+    best = float(loss.min())
+    ignorance = float(np.log(labels)) if labels and labels > 1 else max(start, float(np.log(2)))
+    target = max_share * ignorance
+    stats |= {"best_overfit_loss": best, "target": target}
+    if start == 0 and end == 0:
+        return _cannot_overfit(
+            "the loss is exactly 0 from the start",
+            stats,
+            ("loss-misconfigured",),
+            {"cannot-overfit": True},
+        )
+    never_moved = float(np.ptp(loss)) < 0.01 * ignorance
+    signs = {"cannot-overfit": best > target, "overfit-loss-never-moved": never_moved}
+    if best <= target or demonstrably_good(evidence, alpha):
+        return Finding(
+            Verdict.PASSED,
+            f"a small batch is learnt by heart: loss {start:.3f} -> {best:.3f}",
+            statistics=stats,
+            signs=signs,
+        )
+    third = len(loss) // 3
+    still_falls = (
+        third > 1 and loss[-third:].mean() < loss[-2 * third : -third].mean() - 0.02 * ignorance
+    )
+    if third < 2 or still_falls:
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"not learnt by heart: loss {start:.3f} -> {end:.3f} in {count(len(loss), 'point')}; "
+            "take more steps",
+            statistics=stats,
+        )
+    causes = (
+        ("weights-not-updated", "loss-misconfigured")
+        if never_moved
+        else ("loss-misconfigured", "weights-not-updated")
+    )
+    floor = float(np.log1p((labels - 1) / np.e)) if labels and labels > 1 else None
+    at_floor = floor is not None and not never_moved and abs(best - floor) < 0.03 * floor
+    settled = f"loss {start:.3f} -> {best:.3f}, expected below {target:.3f}"
+    return _cannot_overfit(
+        f"{settled}; the floor of a softmax applied twice" if at_floor else settled,
+        stats,
+        causes,
+        signs,
+    )
+
+
+def _cannot_overfit(
+    problem: str, stats: dict[str, Any], causes: tuple[str, ...], signs: dict[str, bool]
+) -> Finding:
+    return Finding(
+        Verdict.FAILED,
+        f"cannot overfit a small batch: {problem}",
+        statistics=stats,
+        causes=causes,
+        fix=f"{FROM_LOGITS};\ncompare a weight before and after one step",
+        signs=signs,
+    )
