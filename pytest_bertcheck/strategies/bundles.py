@@ -399,6 +399,11 @@ class Fault:
     decodes: bool = False
     """Whether the number of examples must be no multiple of the labels, as in decoding_faults."""
 
+    def fits(self, sizes: Array, labels: int) -> Array:
+        """Return which numbers of examples of so many labels can have the fault."""
+        possible: Array = (sizes >= self.min_size) & (not self.decodes or sizes % labels != 0)
+        return possible
+
 
 FAULTS: dict[str, Fault] = {
     "class-imbalance": Fault(_class_imbalance),
@@ -485,10 +490,11 @@ def evidences(
         None,
         min_labels,
         max_labels,
-        min_size=min_size if chosen is None else max(min_size or 1, chosen.min_size),
+        min_size=min_size,
         max_size=max_size,
         max_majority=0.8 if chosen else 0.9,
-        fits=(lambda sizes, labels: sizes % labels != 0) if chosen and chosen.decodes else None,
+        fits=None if chosen is None else chosen.fits,
+        why=f" and at least {chosen.min_size} examples for the fault" if chosen else "",
     )
 
     def define(draw: st.DrawFn) -> Evidence:
