@@ -47,7 +47,8 @@ some_examples = settings(deadline=None, max_examples=100)
 def minimal(strategy, condition=lambda value: True):
     """Return what a strategy shrinks to, as builtins; without the phase that varies the result."""
     phases = [Phase.generate, Phase.shrink]
-    return builtins(find(strategy, condition, settings=settings(database=None, phases=phases)))
+    search = settings(database=None, phases=phases, max_examples=2000)
+    return builtins(find(strategy, condition, settings=search))
 
 
 def builtins(value):
@@ -538,6 +539,7 @@ def test_what_matters_is_kept_while_shrinking():
     assert {1.0, -1.0} == set(np.ravel(swap["logits"]))
     labels = minimal(imbalanced_labels(), lambda labels: labels[0] == 1)
     assert [1, 0, 0] == labels
+    assert ("2", "10") == minimal(label_names(), lambda names: {"2", "10"} <= set(names))
     corpus = minimal(labelled_texts(), lambda corpus: len(corpus.texts) == 3)
     assert ["aa", "aa", "ab"] == corpus["texts"]
 
