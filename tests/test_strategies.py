@@ -200,7 +200,7 @@ def test_decoding_faults_never_give_the_right_answers(fault):
     assert MISTAKES[fault.mistake].cause == fault.cause
     assert not np.array_equal(right, fault.y_pred)
     assert len(right) == len(fault.y_true)
-    assert accuracy(fault.y_true, right) >= 0.8
+    assert accuracy(fault.y_true, right) >= 0.75
 
 
 @given(corpus=labelled_texts())
@@ -533,12 +533,12 @@ def test_bundles_shrink_to_two_rows(fault):
 
 
 def test_what_matters_is_kept_while_shrinking():
-    """A wrong answer, noise and a shuffled order stay only where the condition asks for them."""
+    """A wrong answer or another majority stays, and only what the condition asks for."""
     swap = minimal(label_swaps(), lambda swap: not np.array_equal(swap.y_true, swap.y_pred))
     assert (5, 1) == (len(swap["y_true"]), int(np.not_equal(swap["y_true"], swap["y_pred"]).sum()))
     assert {1.0, -1.0} == set(np.ravel(swap["logits"]))
-    labels = minimal(imbalanced_labels(), lambda labels: labels[0] == 1)
-    assert [1, 0, 0] == labels
+    labels = minimal(imbalanced_labels(), lambda labels: np.bincount(labels).argmax() == 1)
+    assert [0, 1, 1] == labels
     assert ("2", "10") == minimal(label_names(), lambda names: {"2", "10"} <= set(names))
     corpus = minimal(labelled_texts(), lambda corpus: len(corpus.texts) == 3)
     assert ["aa", "aa", "ab"] == corpus["texts"]

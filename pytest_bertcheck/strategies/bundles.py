@@ -83,7 +83,8 @@ class Bundle:
         """Let the losses take another course; learning rate and steps stay usual."""
         points = len(self.fields["loss"])
         drawn = draw_history(self.draw, course, self.fields["y_train"], points)
-        self.fields |= {name: drawn[name] for name in ("loss", "val_loss", "val_accuracy")}
+        self.fields |= {"loss": drawn["loss"], "val_loss": drawn["val_loss"]}
+        self.report()
 
     def hover(self, *names: str) -> None:
         """Let these losses go up and down about what knowing nothing costs."""
@@ -91,6 +92,12 @@ class Bundle:
         points = np.arange(len(self.fields["loss"]))
         for name in names:
             self.fields[name] = ignorance * (1 + 0.02 * (-1.0) ** points)
+        self.report()
+
+    def report(self) -> None:
+        """Let the training report the accuracy that the answers have, from the start."""
+        accuracy = float((self.fields["y_pred"] == self.y_true).mean())
+        self.fields["val_accuracy"] = np.full_like(self.fields["loss"], accuracy)
 
 
 def places(labels: Ids) -> Ids:
@@ -328,8 +335,10 @@ def _weights_not_updated(bundle: Bundle) -> None:
 def _schedule_broken(bundle: Bundle) -> None:
     bundle.collapse()
     points = len(bundle.fields["loss"])
-    drawn = draw_history(bundle.draw, "collapses late", bundle.fields["y_train"], points)
-    bundle.fields |= drawn
+    y_train = bundle.fields["y_train"]
+    bundle.fields |= draw_history(bundle.draw, "collapses late", y_train, points)
+    accuracy = float((bundle.fields["y_pred"] == bundle.y_true).mean())
+    bundle.fields["val_accuracy"][-1] = accuracy
 
 
 def _loss_misconfigured(bundle: Bundle) -> None:
@@ -339,8 +348,8 @@ def _loss_misconfigured(bundle: Bundle) -> None:
 
 
 def _diverged(bundle: Bundle) -> None:
-    bundle.train("diverges")
     bundle.answer(np.full_like(bundle.fields["logits"], np.nan))
+    bundle.train("diverges")
 
 
 def _weights_not_loaded(bundle: Bundle) -> None:
