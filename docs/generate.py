@@ -16,11 +16,11 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest_bertcheck
-from pytest_bertcheck import Evidence, contracts
+from pytest_bertcheck import Evidence, contracts, strategies
 from pytest_bertcheck.checks import Check, all_checks, suite_checks
 from pytest_bertcheck.diagnosis import TABLE
 from pytest_bertcheck.findings import CAUSES, STAGES
@@ -56,6 +56,7 @@ def generated() -> dict[Path, str]:
         ROOT / "docs" / "contracts.md": contracts_page(),
         ROOT / "docs" / "evidence.md": evidence_page(),
         ROOT / "docs" / "options.md": options_page(),
+        ROOT / "docs" / "strategies.md": strategies_page(),
         README: BLOCK.sub(lambda match: match[1] + BLOCKS[match[2]]() + match[3], readme),
     }
 
@@ -326,6 +327,67 @@ def shown(value: object) -> str:
     if value is None:
         return "not set"
     return str(value).lower() if isinstance(value, bool) else f"`{value}`"
+
+
+# strategies.md
+
+
+def strategies_page() -> str:
+    """Return the page of the strategies: what their docstrings say, and the values they draw."""
+    module = strategies.__doc__ or ""
+    public = [getattr(strategies, name) for name in strategies.__all__]
+    functions = [item for item in public if inspect.isfunction(item)]
+    drawn = [item for item in public if inspect.isclass(item)]
+    sections = itertools.chain.from_iterable(
+        documented_section(item) for item in [*functions, *drawn]
+    )
+    return "\n".join([NOTE, f"# Strategies\n\n{paragraphs(module)}", *sections])
+
+
+def documented_section(documented: Callable[..., object]) -> Iterator[str]:
+    """Yield the section of a strategy or of what it draws, numpydoc sections as Markdown."""
+    yield f"## {documented.__name__}\n"
+    if inspect.isfunction(documented):
+        yield f"```python\n{documented.__name__}({signature(documented)})\n```\n"
+    text = inspect.cleandoc(documented.__doc__ or "")
+    body, *rest = re.split(r"\n\n(\w+)\n-+\n", text)
+    yield paragraphs(body)
+    for title, section in zip(rest[::2], rest[1::2], strict=True):
+        if title == "Examples":
+            yield f"```pycon\n{section.strip()}\n```\n"
+            continue
+        yield f"**{title}**\n"
+        for entry in re.split(r"\n(?=\S)", section.strip()):
+            names, _, meaning = entry.partition("\n")
+            names = ", ".join(f"`{name}`" for name in names.split(", "))
+            yield f"- {names}: {paragraphs(meaning).strip()}"
+        yield ""
+
+
+def paragraphs(text: str) -> str:
+    """Return paragraphs of a docstring as Markdown, simple tables and code blocks too."""
+    text = re.sub(r"::\n\n((?:    .*\n|\n)+)", code_block, inspect.cleandoc(text) + "\n")
+    text = re.sub(r"(?m)^(=+ +=+)\n(.*)\n\1\n((?:.*\n)*?)\1$", simple_table, text)
+    text = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", text)
+    return re.sub(r"(?<!`)``(?!`)", "`", text)
+
+
+def code_block(match: re.Match[str]) -> str:
+    """Return an indented block after ``::`` as fenced code."""
+    return f":\n\n```python\n{textwrap.dedent(match[1]).strip()}\n```\n\n"
+
+
+def simple_table(match: re.Match[str]) -> str:
+    """Return a reStructuredText table of two columns; a row without a first cell goes on."""
+    width = match[1].index(" ")
+    rows: list[list[str]] = []
+    for line in [match[2], *match[3].splitlines()]:
+        first, second = line[:width].strip(), line[width:].strip()
+        if first:
+            rows.append([first, second])
+        else:
+            rows[-1][1] += f" {second}"
+    return table(rows[0], rows[1:]).rstrip()
 
 
 # README.md

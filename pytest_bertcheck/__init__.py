@@ -7,6 +7,7 @@ on every run of every project that has the plugin installed.
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -60,6 +61,7 @@ _MODULES = {
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 if TYPE_CHECKING:
+    from . import strategies as strategies
     from .assertions import InconclusiveWarning as InconclusiveWarning
     from .assertions import assert_accuracy_as_reported as assert_accuracy_as_reported
     from .assertions import assert_attention_mask_valid as assert_attention_mask_valid
@@ -107,16 +109,38 @@ if TYPE_CHECKING:
     from .suite import check_pipeline as check_pipeline
     from .suite import parametrize_with_checks as parametrize_with_checks
 
-__all__ = list(_HOME)
+__all__ = ["strategies"]
+__all__ += list(_HOME)
 
 
 def __getattr__(name: str) -> Any:
+    if name == "strategies":
+        return importlib.import_module(".strategies", __name__)
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
     globals()[name] = value
+    if name == "Evidence":
+        register_with_hypothesis()
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    return sorted({*globals(), *__all__})
+
+
+def register_with_hypothesis() -> None:
+    """Let ``st.from_type(Evidence)`` draw healthy bundles: the entry point of Hypothesis.
+
+    Hypothesis calls it when it is imported, which its plugin does on every run; registering takes
+    the type, whose module imports NumPy. So whichever of the two is imported last registers.
+    """
+    if "Evidence" in globals() and "hypothesis" in sys.modules:
+        from hypothesis import strategies as st
+
+        def healthy(_: object) -> st.SearchStrategy[Evidence]:
+            from .strategies import evidences
+
+            return evidences()
+
+        st.register_type_strategy(globals()["Evidence"], healthy)

@@ -53,6 +53,15 @@ def test_the_same_names_in_the_same_order_pass(names, seed):
         assert finding.signs["names-in-other-order"] is False
 
 
+@pytest.mark.parametrize("names", [("US", "us"), ("b", "a", " a"), ("ß", "ss", "SS")])
+def test_names_that_differ_in_case_only_are_told_apart(names):
+    """Names that differ in case or outer blanks only pass in the same order, and only in that."""
+    finding = mapping(names, names)
+    assert "passed" == finding.verdict
+    assert finding.signs["names-in-other-order"] is False
+    assert ("label-mapping-swapped",) == mapping(names, names[::-1]).causes
+
+
 @given(names=LABEL_NAMES, seed=SEEDS)
 @settings(deadline=None, max_examples=80)
 def test_the_same_names_in_another_order_are_a_fact(names, seed):

@@ -43,6 +43,10 @@ def predict(texts):
 def decode(logits):
     return logits.argmax(axis=1)
 
+def class_weights(labels):
+    counts = np.bincount(labels)
+    return len(labels) / (len(counts) * counts)
+
 config = SimpleNamespace(id2label=dict(enumerate(NAMES)),
                          label2id={name: label for label, name in enumerate(NAMES)})
 classifier = SimpleNamespace(predict=predict, decode=decode, config=config)
@@ -74,7 +78,7 @@ def files(pytester: pytest.Pytester) -> Path:
 
 def test_every_python_block_of_the_readme_is_a_file() -> None:
     """A block says in its first line which file it is, so that it can be run here."""
-    assert ["test_classifier.py", "record.py", "conftest.py"] == [
+    assert ["test_classifier.py", "record.py", "conftest.py", "test_class_weights.py"] == [
         name for name, _ in PYTHON.findall(README)
     ]
     assert README.count("```python") == len(PYTHON.findall(README))
@@ -87,10 +91,18 @@ def test_quick_start_a_runs(pytester: pytest.Pytester, files: Path) -> None:
     result.assert_outcomes(passed=1)
 
 
+def test_the_property_test_runs(pytester: pytest.Pytester, files: Path) -> None:
+    """The property test of the README passes on class weights that are right."""
+    pytester.syspathinsert(files)
+    result = pytester.runpytest_subprocess("test_class_weights.py", "-W", "error")
+    result.assert_outcomes(passed=1)
+
+
 def test_quick_start_b_runs(pytester: pytest.Pytester, files: Path) -> None:
     """A run that is recorded as the README says passes the gate."""
     assert 0 == pytester.runpython(files / "record.py").ret
-    (files / "conftest.py").unlink()
+    for name in ("conftest.py", "test_class_weights.py"):
+        (files / name).unlink()
     result = pytester.runpytest_subprocess("--bertcheck", "--bertcheck-evidence=run.npz")
     assert 0 == result.ret
     result.stdout.fnmatch_lines(["verdict: passed"])
@@ -117,7 +129,13 @@ def test_the_recorded_bundles_show_what_they_are_for(
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "docs/checks.md", "docs/contracts.md", "docs/evidence.md", "docs/options.md"],
+    [
+        "README.md",
+        *(
+            f"docs/{name}.md"
+            for name in ("checks", "contracts", "evidence", "options", "strategies")
+        ),
+    ],
 )
 def test_generated_pages_are_current(generated: dict[str, str], page: str) -> None:
     """Every page that follows from the code says what the code says."""

@@ -364,7 +364,8 @@ def _batch_sizes(answers: int, rows: int, width: int, stated: int | None) -> lis
         return []
     sizes = range(-(-rows // batches), -(-rows // (batches - 1)))
     fitting = [size for size in sizes if -(-rows // size) == batches]
-    return ([stated] if stated in fitting else fitting)[:MOST_BATCH_SIZES]
+    # What is known is the batch size of training, which prediction need not have.
+    return sorted(fitting, key=lambda size: size != stated)[:MOST_BATCH_SIZES]
 
 
 def _mapping(plain: Array, y_pred: Array, width: int) -> dict[int, int] | None:

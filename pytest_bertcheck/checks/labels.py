@@ -35,8 +35,9 @@ def label_mapping_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Fin
 
     Facts rather than tests: ``id2label`` and ``label2id`` contradict each other; a name is missing
     or given twice; the number of names is not the number of outputs; the data set has the same
-    names in another order. Names are compared without regard to case and outer blanks. Where the
-    two sides share no name at all, nothing can be said.
+    names in another order. Names are compared without regard to case and outer blanks, unless a
+    side has names that differ in nothing else. Where the two sides share no name at all, nothing
+    can be said.
 
     Source: huggingface/transformers#13298, #3093, TextAttack#684.
     """
@@ -45,14 +46,15 @@ def label_mapping_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Fin
     inverse = _names_or_none(evidence.label2id_names)
     placeholders = all(PLACEHOLDER.fullmatch(name) for name in model)
     numbers: dict[str, Any] = {"label_names": model, "dataset_label_names": dataset}
-    moved = "" if dataset is None else _moved(model, dataset)
+    own, known = _comparable(model, dataset or [])
+    moved = "" if dataset is None else _moved(model, dataset, own, known)
     width = 1 if evidence.logits is None else int(evidence.logits.shape[1])
     # Far more columns than names are those of another tensor, rather: the names may be right.
     hidden = dataset is None and width > 10 * len(model)
     missing = _missing(model, inverse, dataset)
     if not missing and dataset is None and width > 1 and len(model) != width:
         missing = f"{count(len(model), 'name')} for {count(width, 'output column')}"
-    same = dataset is not None and [*map(_plain, model)] == [*map(_plain, dataset)]
+    same = dataset is not None and own == known
     if placeholders and dataset is not None and not (same or moved or missing):
         missing = f"all names are placeholders such as {quoted(model[0], 16)}"
     if moved or missing:
@@ -85,7 +87,7 @@ def label_mapping_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Fin
             statistics=numbers,
             signs={"names-in-other-order": False},
         )
-    other = 0 if dataset is None else [*map(_differ, model, dataset)].index(True)
+    other = 0 if dataset is None else [a != b for a, b in zip(own, known, strict=True)].index(True)
     return Finding(
         Verdict.INCONCLUSIVE,
         f"label names are placeholders such as {quoted(model[0], 20)}"
@@ -121,10 +123,17 @@ def _missing(
     return ""
 
 
-def _moved(model: Sequence[str], dataset: Sequence[str]) -> str:
+def _comparable(*sides: Sequence[str]) -> list[list[str]]:
+    """Return names without case and outer blanks; as they are if a side's would become the same."""
+    plain = [[name.strip().casefold() for name in side] for side in sides]
+    distinct = all(len(set(names)) == len(names) for names in plain)
+    return plain if distinct else [list(side) for side in sides]
+
+
+def _moved(
+    model: Sequence[str], dataset: Sequence[str], own: Sequence[str], known: Sequence[str]
+) -> str:
     """Return how many names stand at another id than in the data set, with an example."""
-    known = [_plain(name) for name in dataset]
-    own = [_plain(name) for name in model]
     moved = [i for i, name in enumerate(own) if name in known and known.index(name) != i]
     if not moved:
         return ""
@@ -138,14 +147,6 @@ def _moved(model: Sequence[str], dataset: Sequence[str]) -> str:
 
 def _names_or_none(names: npt.NDArray[Any] | None) -> list[str] | None:
     return None if names is None else [str(name) for name in names]
-
-
-def _plain(name: str) -> str:
-    return name.strip().casefold()
-
-
-def _differ(name: str, other: str) -> bool:
-    return _plain(name) != _plain(other)
 
 
 def _name_table(model: Sequence[str], other: Sequence[str]) -> tuple[tuple[str, ...], ...]:
