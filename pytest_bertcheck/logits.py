@@ -79,7 +79,6 @@ def summarise(logits: Array) -> LogitsSummary:
             if not np.isfinite(total).all():
                 broken += int(np.count_nonzero(~np.isfinite(block).all(axis=1)))
                 if broken:
-                    probabilities = False
                     continue
             probabilities = probabilities and _are_probabilities(columns, total)
             if width == 1:
@@ -89,7 +88,7 @@ def summarise(logits: Array) -> LogitsSummary:
             else:
                 tops += float(top.sum(dtype=np.float64))
                 above = columns - top
-                centred = above - above.sum(axis=0) / width
+                centred = above - (above / width).sum(axis=0)  # divided first: none overflows
                 np.exp(above, out=above)
                 shares += float((1 / above.sum(axis=0)).sum(dtype=np.float64))
             if origin is None:  # any point near the data keeps the sums of squares exact
@@ -99,7 +98,8 @@ def summarise(logits: Array) -> LogitsSummary:
             squares += np.einsum("ij,ij->i", centred, centred)
     if broken:
         return LogitsSummary(answers, broken, False, False, float("nan"), 1.0)
-    variances = squares / rows - (sums / rows) ** 2
+    with np.errstate(over="ignore", invalid="ignore"):
+        variances = squares / rows - (sums / rows) ** 2
     if width == 1 and not probabilities:
         answers = (logits[:, 0] > 0).astype(np.int32)
     chance = 1 / max(width, 2)
@@ -109,7 +109,7 @@ def summarise(logits: Array) -> LogitsSummary:
         broken_rows=0,
         probabilities=probabilities,
         equal=equal,
-        spread=float(np.sqrt(np.maximum(variances, 0)).mean()),
+        spread=float(np.sqrt(np.maximum(variances, 0)).mean()),  # infinite beyond float32
         confidence=(mean_top - chance) / (1 - chance),
     )
 

@@ -828,7 +828,7 @@ def test_a_failure_points_at_the_users_test(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_inprocess("-p", "hypothesispytest")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["E *AssertionError: blind to collapse: accuracy_score 0.833 for always *"]
+        ["E *AssertionError: blind to collapse: accuracy_score 0.* for always *"]
     )
     result.stdout.no_fnmatch_line("*contracts.py:*: AssertionError")
 

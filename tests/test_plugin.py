@@ -107,7 +107,10 @@ def test_factory_in_the_settings_is_checked(pytester: pytest.Pytester, file: str
     ("selection", "names"),
     [
         (["healthy.npz::outputs::not_collapsed"], ["not_collapsed"]),
-        (["healthy.npz::serving"], ["deterministic", "reload_equal"]),
+        (
+            ["healthy.npz::serving"],
+            ["deterministic", "reload_equal", "padding_invariant", "batch_invariant"],
+        ),
         (["-k", "swapped or collapsed"], ["labels_not_swapped", "not_collapsed"]),
         (["-m", "bertcheck", "-k", "labels_valid"], ["labels_valid"]),
     ],

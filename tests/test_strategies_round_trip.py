@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from pytest_bertcheck import Evidence, Verdict, diagnose
 from pytest_bertcheck.checks import all_checks
 from pytest_bertcheck.checks.decoding import known_mistakes
+from pytest_bertcheck.statistics import paired_worse
 from pytest_bertcheck.strategies import (
     COURSES,
     FAULTS,
@@ -156,13 +157,13 @@ def test_collapses_are_found(kind):
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_mistakes_of_decoding_are_found(mistake):
-    """On enough rows the mistake is found, and the first that explains it has the same cause."""
+    """A mistake that costs is found, and the first that explains the answers has its cause."""
 
     @given(fault=decoding_faults([mistake], min_size=ENOUGH))
     @some_examples
     def holds(fault):
         evidence = Evidence(y_true=fault.y_true, logits=fault.logits, y_pred=fault.y_pred)
-        assert_found(evidence, fault.cause)
+        (assert_found if costs(fault) else assert_no_other_certain)(evidence, fault.cause)
         fitting = (m for m in known_mistakes(evidence) if same(m.answers(), fault.y_pred))
         assert fault.cause == next(fitting).causes[0]
 
@@ -175,6 +176,16 @@ def test_no_mistake_is_taken_for_another(fault):
     """On however few rows, no cause but that of the mistake is named for certain."""
     evidence = Evidence(y_true=fault.y_true, logits=fault.logits, y_pred=fault.y_pred)
     assert_no_other_certain(evidence, fault.cause)
+
+
+def costs(fault):
+    """Whether the wrong decoding is significantly worse than the argmax, or answers no rows."""
+    if len(fault.y_pred) != len(fault.y_true) or fault.y_pred.max() >= fault.logits.shape[1]:
+        return True
+    if fault.logits.shape[1] == 1:
+        return True
+    plain, own = fault.logits.argmax(axis=1) == fault.y_true, fault.y_pred == fault.y_true
+    return paired_worse(int((plain & ~own).sum()), int((own & ~plain).sum())) <= 1e-3
 
 
 def same(answers, y_pred):

@@ -571,6 +571,8 @@ def accuracy_as_reported(
     reported = float(evidence.val_accuracy[point])
     stats["reported_accuracy"] = reported
     accuracies = [own, *_by_batches(evidence, answers == y_true)]
+    if evidence.answers is not None:  # a metric of the team's own may count its decoding's answers
+        accuracies.append(float(np.mean(evidence.answers == y_true)))
     allowed = tolerance + _ties(evidence) / len(y_true)
     if min(abs(reported - accuracy) for accuracy in accuracies) <= allowed * (1 + 1e-6):
         return Finding(
