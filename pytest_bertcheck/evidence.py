@@ -291,7 +291,8 @@ class Evidence:
             return int(self.logits.shape[1])
         if self.label_names is not None:
             return len(self.label_names)
-        ids = [labels for labels in (self.y_true, self.y_pred) if labels is not None]
+        given = (self.y_true, self.y_pred, self.y_train, self.train_y_true)
+        ids = [labels for labels in given if labels is not None]
         if self.logits is None and not ids:
             return None
         largest = max([1, *(int(labels.max()) for labels in ids)])

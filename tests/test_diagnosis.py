@@ -66,11 +66,11 @@ def test_no_wrong_cause_is_certain():
 
 @with_zoo
 def test_harmful_faults_are_detected():
-    """At least 96 % of the faults that cost accuracy fail."""
+    """At least 95 % of the faults that cost accuracy fail."""
     harmful = [name for name in INDEX if INDEX[name].get("harmful")]
     missed = [name for name in harmful if diagnosed()[name].verdict != "failed"]
     assert 300 < len(harmful)
-    assert len(missed) <= 0.04 * len(harmful), missed
+    assert len(missed) <= 0.05 * len(harmful), missed
 
 
 @with_zoo

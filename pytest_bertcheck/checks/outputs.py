@@ -25,6 +25,7 @@ __all__ = [
     "far_below",
     "in_range",
     "informative",
+    "label_weights",
     "logits_valid",
     "not_collapsed",
     "not_far_below_reference",
@@ -317,6 +318,18 @@ def not_collapsed(
     )
 
 
+def label_weights(y_true: npt.NDArray[Any], num_labels: int) -> npt.NDArray[np.float64]:
+    """Return a weight for each example, (n,) with mean 1, by which all labels count the same.
+
+    A label with less than a quarter of an equal share counts by its share, so that no single
+    example of a rare label decides.
+    """
+    support = np.bincount(y_true, minlength=num_labels)
+    full = len(y_true) / (4 * np.count_nonzero(support))
+    weights = 1 / np.maximum(support, full)[y_true]
+    return weights / weights.mean()
+
+
 def far_below(
     y_true: npt.NDArray[Any],
     answers: npt.NDArray[Any],
@@ -326,34 +339,24 @@ def far_below(
 ) -> float:
     """Test whether answers keep too little of a reference's skill on the same rows.
 
-    Skill is what is gained over chance: in accuracy over the majority's share, in balanced
-    accuracy over one in C. Null hypothesis: the answers have at least ``min_share_of_skill`` of
-    the reference's. Test: exact binomial on the number right against that level in each of the two
-    scales, and exact McNemar against the reference. The largest of the three p-values is returned,
-    so that all must reject: a model that trades accuracy for recall of rare labels, or the other
-    way round, is not far below.
+    Skill is what is gained over the best constant answer, in accuracy and in balanced accuracy.
+    Null hypothesis: in one of the two scales the answers have at least ``min_share_of_skill`` of
+    the reference's skill, or the reference has none. Test: by betting on the mean of what each row
+    contributes, exact or conservative, noise of the reference included; the largest p-value is
+    returned, so that all must reject: a model that trades accuracy for recall of rare labels, or
+    the other way round, is not far below.
     """
     right, reference_right = answers == y_true, reference == y_true
-    total = len(y_true)
-    true = np.bincount(y_true, minlength=num_labels)
-    present = true > 0
-
-    def recall(hit: npt.NDArray[np.bool_]) -> float:
-        hits = np.bincount(y_true[hit], minlength=num_labels)
-        return float((hits[present] / true[present]).mean())
-
-    def level(chance: float, skilled: float) -> float:
-        return max(0.0, chance + min_share_of_skill * (skilled - chance))
-
-    by_accuracy = level(true.max() / total, reference_right.mean())
-    by_recall = level(1 / int(present.sum()), recall(reference_right))
-    return max(
-        statistics.paired_worse(
-            int((reference_right & ~right).sum()), int((right & ~reference_right).sum())
-        ),
-        statistics.binomial_at_most(int(right.sum()), total, by_accuracy),
-        statistics.binomial_at_most(int(np.ceil(recall(right) * total)), total, by_recall),
-    )
+    p_values = []
+    for weights in (np.ones(len(y_true)), label_weights(y_true, num_labels)):
+        constant = float(np.bincount(y_true, weights).max() / len(y_true))
+        kept = right - min_share_of_skill * reference_right - (1 - min_share_of_skill) * constant
+        most = float(weights.max())
+        p_values += [
+            statistics.mean_below_zero(weights * kept, most * (1 - (1 - min_share_of_skill) * constant)),
+            statistics.mean_below_zero(weights * (constant - reference_right), most * constant),
+        ]
+    return max(p_values)
 
 
 def in_range(num_labels: int, *labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
