@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.signal import correlate
 from scipy.special import expit
 
 from .. import statistics
 from ..evidence import Evidence
 from ..findings import Finding, Verdict
 from ..messages import count, probability, safe, share
+from ..statistics import Confusion
 from . import ALPHA, check
+from .outputs import in_range, label_weights
 
-__all__ = ["Mistake", "decoding_consistent", "known_mistakes"]
+__all__ = ["Mistake", "decoding_consistent", "known_mistakes", "predictions_aligned"]
 
 Array = npt.NDArray[Any]
 
@@ -53,9 +57,11 @@ def decoding_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     A fact rather than a test where the number of answers is not the number of examples or an id
     cannot be a label, and where a known mistake gives every single answer. Where ``y_pred``
     differs from the argmax and ``y_true`` is known, the check fails only if the difference costs
-    accuracy: null hypothesis, of the rows on which exactly one of the two is right, ``y_pred`` is
-    right on at least half (exact McNemar). A tuned threshold or a mapping between two label
-    orders that helps is a decision, not a mistake.
+    accuracy and balanced accuracy: null hypothesis, of the rows on which exactly one of the two is
+    right, ``y_pred`` is right on at least half (exact McNemar), or on rows of at least half the
+    weight, all labels weighing the same (by betting on each row); both must reject. A threshold
+    tuned for a rare label or a mapping between two label orders that helps is a decision, not a
+    mistake. Without ``y_true``, a difference that no known mistake explains is inconclusive.
     """
     logits, y_pred = evidence.logits, evidence.y_pred
     num_labels = evidence.num_labels or logits.shape[1]
@@ -91,9 +97,7 @@ def decoding_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     if one_each and not outside and evidence.y_true is not None:
         plain_right = plain == evidence.y_true
         right = y_pred == evidence.y_true
-        p_value = statistics.paired_worse(
-            int((plain_right & ~right).sum()), int((right & ~plain_right).sum())
-        )
+        p_value = _cost(evidence, right, plain_right)
         stats |= {"accuracy": float(right.mean()), "argmax_accuracy": float(plain_right.mean())}
         if p_value > alpha:
             cost = int(plain_right.sum()) - int(right.sum())
@@ -116,6 +120,14 @@ def decoding_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
             signs={"decoding-differs": True},
         )
     explained = [m for m in known_mistakes(evidence) if _gives(m, y_pred)]
+    if not explained and one_each and not outside and evidence.y_true is None:
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"{differing}/{rows} answers are not the argmax: tuned, or wrong?",
+            statistics=stats,
+            needs=("y_true",),
+            signs={"decoding-differs": True},
+        )
     renamed = explained and explained[0].causes == ("label-mapping-swapped",)
     if renamed and evidence.y_true is None and not _same_names(evidence):
         return Finding(
@@ -144,6 +156,21 @@ def decoding_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         signs=signs,
         table=_answer_table(evidence) if one_each else (),
     )
+
+
+def _cost(evidence: Evidence, right: Array, plain_right: Array) -> float:
+    """Return the p-value of 'the answers cost no accuracy, or no balanced accuracy'."""
+    num_labels = evidence.num_labels or 0
+    by_accuracy = statistics.paired_worse(
+        int((plain_right & ~right).sum()), int((right & ~plain_right).sum())
+    )
+    rows = in_range(num_labels, evidence.y_true)
+    decided = (right != plain_right)[rows]
+    if by_accuracy > 0.5 or not decided.any():
+        return by_accuracy
+    weights = label_weights(evidence.y_true[rows], num_labels)[decided]
+    gained = np.where(right[rows][decided], weights, -weights)
+    return max(by_accuracy, statistics.mean_below_zero(gained, float(weights.max())))
 
 
 def _same_names(evidence: Evidence) -> bool:
@@ -325,7 +352,7 @@ def _rows_moved(plain: Array, y_pred: Array) -> Iterator[Mistake]:
             f"answers shifted by {count(shift, 'row')}",
             lambda shift=shift: np.roll(plain, shift),  # type: ignore[misc]
         )
-    for size in (8, 16, 32, 64, 128, 256):
+    for size in BATCH_SIZES:
         if size >= rows:
             break
         for which, start in (("first", 0), ("last", (rows - 1) // size * size)):
@@ -387,3 +414,195 @@ def _mapping(plain: Array, y_pred: Array, width: int) -> dict[int, int] | None:
     if not distinct or len(first) < 2 or tested * np.log(max(width, 2)) < np.log(1e6):
         return None
     return first if any(a != b for a, b in first.items()) else None
+
+
+def _examples_of_misaligned_rows(
+    *, alpha: float, power: float, num_labels: int = 2, accuracy: float = 0.9, shift: int = 1
+) -> int:
+    """Count for rows shifted by that much, and labels that are equally frequent."""
+    only_shifted = accuracy * (1 - 1 / num_labels)
+    only_given = (1 - accuracy) / num_labels
+    trials = statistics.trials_for_power(
+        0.5, only_shifted / (only_shifted + only_given), alpha / _shift_price(shift), power
+    )
+    return ceil(trials / (only_shifted + only_given)) + shift
+
+
+@check(
+    stage="decoding",
+    needs=["y_true", ("y_pred", "logits")],
+    causes=["labels-misaligned"],
+    examples=_examples_of_misaligned_rows,
+)
+def predictions_aligned(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
+    """Is each prediction that of its own row, or of another one?
+
+    Known ways to lose the order are tried where the answers are at chance, that is where they do
+    not agree with the labels (Fisher's exact test for each label, Bonferroni over labels, at 0.01):
+    rows shifted, reversed, gathered from several workers or dealt out to them. Null hypothesis for
+    each: of the rows on which exactly one of the two is right, the given order is right on at least
+    half (exact McNemar). A shift by s costs 4 s (s + 1) times its p-value, the other orders share
+    the other half of ``alpha`` evenly, so that all together fail a healthy pipeline with
+    probability at most ``alpha``, rows taken as independent; labels may come in any order. An order
+    is a fact if it makes at least half of the answers right, and if renaming the labels would not
+    do as well: labels that take turns look the same shifted and renamed.
+
+    One batch repeated for all others is found at any accuracy. Null hypothesis: two rows of
+    different labels have the same answer no more often than two answers drawn at random.
+
+    Rows in a random order cannot be told from a model that knows nothing by arrays alone: then the
+    finding is inconclusive if the outputs are sure of their answers.
+
+    Source: McNemar (1947), Psychometrika 12; keras#6499, DeBERTa#147 for what happens to rows.
+    """
+    confusion = evidence.confusion
+    if confusion is None:
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            "answers cannot be read as one label id for each example: see decoding_consistent",
+            needs=("y_pred",),
+        )
+    total, hits = confusion.total, confusion.right
+    right = f"{hits}/{total} right ({share(hits, total)})"
+    stats: dict[str, Any] = {"accuracy": hits / total, "examples": total}
+    size, p_value = _repeated_batch(evidence, confusion)
+    if p_value <= alpha:
+        return Finding(
+            Verdict.FAILED,
+            f"rows misaligned: the same {size} answers repeat over {total} rows; {right}, "
+            f"{probability(p_value)}",
+            statistics={**stats, "period": size},
+            p_value=p_value,
+            causes=("labels-misaligned",),
+            certain=True,
+            fix="predict every batch, not one of them again and again: look at the loop that "
+            "collects the outputs",
+            signs={"order-recovered": True},
+        )
+    if statistics.match_above_chance(confusion) <= 0.01:
+        return Finding(
+            Verdict.PASSED,
+            f"predictions belong to their rows: {right}",
+            statistics=stats,
+            p_value=p_value,
+        )
+    if np.count_nonzero(confusion.support) < 2 or np.count_nonzero(confusion.predicted) < 2:
+        return Finding(
+            Verdict.PASSED,
+            f"one label only on one side, no order to lose: {right}",
+            statistics=stats,
+            p_value=p_value,
+        )
+    y_true, answers = evidence.y_true, evidence.answers
+    tried = [
+        (min(1.0, price * _worse_than(y_true, answers, rows, source)), description, rows, source)
+        for description, price, rows, source in _lost_orders(y_true, answers)
+    ]
+    p_value, description, rows, source = min(tried, key=lambda item: item[0])
+    moved = int((answers[source] == y_true[rows]).sum())
+    renamed = int(np.maximum(confusion.hits, confusion.largest_errors().count).sum())
+    if p_value <= alpha and renamed * len(rows) < 0.9 * moved * total:
+        return Finding(
+            Verdict.FAILED,
+            f"rows misaligned: {right}, with {description} {share(moved, len(rows))}, "
+            f"{probability(p_value)}",
+            statistics={**stats, "accuracy_realigned": moved / len(rows), "order": description},
+            p_value=p_value,
+            causes=("labels-misaligned",),
+            certain=2 * moved >= len(rows),
+            fix="predict with shuffle=False and keep y_true beside the texts\n"
+            f"# seen: right with {description}",
+            signs={"order-recovered": True},
+        )
+    p_value = max(p_value, alpha)  # what renamed labels explain is no finding of this check
+    outputs = evidence.outputs
+    if (
+        outputs is not None
+        and outputs.confidence > 0.5
+        and evidence.rebatched_logits is None
+        and total >= _examples_of_misaligned_rows(alpha=alpha, power=0.9)
+    ):
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"outputs are sure, answers at chance: {right}; rows in a random order?",
+            statistics={**stats, "confidence": outputs.confidence},
+            p_value=p_value,
+            needs=("rebatched_logits",),
+            signs={"order-recovered": False},
+        )
+    return Finding(
+        Verdict.PASSED,
+        f"no order of the rows explains the answers better: {right}",
+        statistics=stats,
+        p_value=p_value,
+        signs={"order-recovered": False},
+    )
+
+
+BATCH_SIZES = (8, 16, 32, 64, 128, 256)
+"""Usual batch sizes."""
+
+
+def _repeated_batch(evidence: Evidence, confusion: Confusion) -> tuple[int, float]:
+    """Return after how many rows the answers repeat, and the p-value of that."""
+    y_true, answers = evidence.y_true, evidence.answers
+    total = len(answers)
+    shares = confusion.predicted / confusion.total
+    by_chance = float(shares @ shares)
+    last = {total % size for size in BATCH_SIZES} - {0, 1}
+    sizes = [size for size in {*BATCH_SIZES, *last} if 2 * size <= total]
+    for size in sorted(sizes):
+        if np.array_equal(answers[size : 2 * size], answers[:size]) and np.array_equal(
+            answers[size:], answers[:-size]
+        ):
+            told = int(np.count_nonzero(y_true[size:] != y_true[:-size]))
+            return size, min(1.0, len(sizes) * by_chance**told)
+    return 0, 1.0
+
+
+MOST_SHIFTED = 2**16
+"""Rows on which orders are compared: more would not make a swap of rows any clearer."""
+
+WORKERS = (2, 3, 4, 5, 6, 7, 8, 16)
+"""Numbers of workers whose shares of the rows may have been put together in another order."""
+
+
+def _shift_price(shift: int) -> float:
+    """Return what a p-value of a shift is multiplied by: the inverses sum to one half."""
+    return 4 * abs(shift) * (abs(shift) + 1)
+
+
+def _worse_than(y_true: Array, answers: Array, rows: Array, source: Array) -> float:
+    """Return the p-value of 'these rows are no better answered by the answers of those rows'."""
+    given, moved = answers[rows] == y_true[rows], answers[source] == y_true[rows]
+    return statistics.paired_worse(int((moved & ~given).sum()), int((given & ~moved).sum()))
+
+
+def _lost_orders(y_true: Array, answers: Array) -> Iterator[tuple[str, float, Array, Array]]:
+    """Yield what may have happened to the rows: its name, its price, rows, and where they went."""
+    total = min(len(y_true), MOST_SHIFTED)
+    rows = np.arange(total)
+    for shift in _likely_shifts(y_true[:total], answers[:total]):
+        kept = rows[max(0, -shift) : total - max(0, shift)]
+        moved = f"{count(abs(shift), 'row')} {'later' if shift > 0 else 'earlier'}"
+        yield f"the answer {moved}", _shift_price(shift), kept, kept + shift
+    others = [("the order reversed", rows[::-1])]
+    for workers in WORKERS:
+        dealt = np.concatenate([rows[first::workers] for first in range(workers)])
+        others.append((f"the shares of {workers} workers interleaved", np.argsort(dealt)))
+        others.append((f"the shares of {workers} workers put end to end", dealt))
+    for description, source in others:
+        yield description, 2 * len(others), rows, source
+
+
+def _likely_shifts(y_true: Array, answers: Array) -> list[int]:
+    """Return the shifts by which most answers become right; others need not be tried."""
+    total = len(y_true)
+    labels = np.unique(answers)
+    right = np.zeros(2 * total - 1)
+    for label in labels[:64]:
+        right += correlate(
+            (answers == label).astype(float), (y_true == label).astype(float), method="fft"
+        )
+    best = np.argsort(-right, kind="stable")[:8] - (total - 1)
+    return [int(shift) for shift in best if shift and abs(shift) < total - 1]

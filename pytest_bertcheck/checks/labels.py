@@ -200,15 +200,14 @@ def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     frequent. That conditional p-value is exact or too large, whatever the number of labels, and
     pays about one bit of evidence for each label of the cycle, where the number of permutations
     would cost log2(C!) bits; it is corrected for the number of cycles seen (Bonferroni).
-    So that no single label, which a model that leans to one answer may well miss, makes a swap, the
-    others of its cycle have to show it too (the same test without the strongest label, at 0.01).
     Examples are taken as independent. A healthy model, whose every label is answered with itself
     at least as often as with any other one, fails with probability at most ``alpha``.
 
     A label without examples closes the cycle that ends in it, since its own row tells nothing.
     Swapped labels and a strong confusion cannot be told apart, and the finding is inconclusive,
     where unswapping leaves less than half of the moved labels' or of all examples right, or where
-    one label alone has examples.
+    one label alone shows it, which a model that leans to one answer may well miss: the others of
+    its cycle have to point the same way too (the same test without the strongest label, at 0.1).
 
     With logits, a swap is told from a head that was never loaded: a trained model is as sure of
     the swapped labels as it was of the right ones.
@@ -238,16 +237,10 @@ def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     errors = confusion.largest_errors()
     cycles = _cycles(confusion, errors)
     tried = [min(1.0, len(cycles) * _p_value(confusion, errors, cycle)) for cycle in cycles]
-    swapped = [
-        cycle
-        for cycle, p_value in zip(cycles, tried, strict=True)
-        if p_value <= alpha and _without_its_strongest(confusion, errors, cycle) <= 0.01
-    ]
+    swapped = [cycle for cycle, p_value in zip(cycles, tried, strict=True) if p_value <= alpha]
     numbers: dict[str, Any] = {"accuracy": hits / total, "examples": total}
     p_value = min(tried, default=1.0)
     if not swapped:
-        # A cycle that one label alone makes is no swap: its p-value is not this finding's.
-        p_value = max(p_value, alpha)
         return Finding(
             Verdict.PASSED,
             f"labels not swapped: no other order explains the {total} answers better",
@@ -272,8 +265,8 @@ def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     first = next(label for label in moved if confusion.support[label])
     goes = f"{quoted(names[first], 14)} is answered {quoted(names[permutation[first]], 14)}"
     rights = f"{share(hits, total)} right, unswapped {share(after, total)}"
-    support = confusion.support[moved]
-    if 2 * after < total or 2 * recovered < support.sum() or np.count_nonzero(support) < 2:
+    lone = any(_without_its_strongest(confusion, errors, cycle) > 0.1 for cycle in swapped)
+    if lone or 2 * after < total or 2 * recovered < confusion.support[moved].sum():
         return Finding(
             Verdict.INCONCLUSIVE,
             f"swapped or strongly confused labels, cannot tell: {goes}; {rights}",
@@ -356,15 +349,9 @@ def _p_value(confusion: Confusion, errors: LargestErrors, cycle: list[int]) -> f
 
 
 def _without_its_strongest(confusion: Confusion, errors: LargestErrors, cycle: list[int]) -> float:
-    """Return the p-value of all labels of a cycle but the one that speaks for it most.
-
-    Where one label alone has examples it is 0: the verdict on such a cycle is another question.
-    """
-    present = [label for label in cycle if confusion.support[label]]
-    if len(present) < 2:
-        return 0.0
-    to_target, to_self = errors.count[present], confusion.hits[present]
-    rest = np.arange(len(present)) != np.argmax(to_target - to_self)
+    """Return the p-value of all labels of a cycle but the one that speaks for it most."""
+    to_target, to_self = errors.count[cycle], confusion.hits[cycle]
+    rest = np.arange(len(cycle)) != np.argmax(to_target - to_self)
     return statistics.binomial_at_least(
         int(to_target[rest].sum()), int((to_target + to_self)[rest].sum()), 0.5
     )

@@ -326,8 +326,9 @@ def label_weights(y_true: npt.NDArray[Any], num_labels: int) -> npt.NDArray[np.f
     """
     support = np.bincount(y_true, minlength=num_labels)
     full = len(y_true) / (4 * np.count_nonzero(support))
-    weights = 1 / np.maximum(support, full)[y_true]
-    return weights / weights.mean()
+    weights: npt.NDArray[np.float64] = 1 / np.maximum(support, full)[y_true]
+    weights /= weights.mean()
+    return weights
 
 
 def far_below(
@@ -353,7 +354,9 @@ def far_below(
         kept = right - min_share_of_skill * reference_right - (1 - min_share_of_skill) * constant
         most = float(weights.max())
         p_values += [
-            statistics.mean_below_zero(weights * kept, most * (1 - (1 - min_share_of_skill) * constant)),
+            statistics.mean_below_zero(
+                weights * kept, most * (1 - (1 - min_share_of_skill) * constant)
+            ),
             statistics.mean_below_zero(weights * (constant - reference_right), most * constant),
         ]
     return max(p_values)
