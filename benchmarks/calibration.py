@@ -59,7 +59,11 @@ def _limit_of_contradictions(session: Session, generator: np.random.Generator) -
 
 
 LIMITS: dict[str, Callable[[Session, np.random.Generator], dict[str, Any]]] = {
-    "labels_clean": _limit_of_contradictions
+    "labels_clean": _limit_of_contradictions,
+    "every_class_predicted": lambda session, _: {
+        "min_recall": float(np.clip(session.recalls.min(), 1e-9, 0.999))
+    },
+    "metric_at_least": lambda session, _: {"limit": session.accuracy},
 }
 """Check that is asked on request only -> the limit that its author may set for a session."""
 

@@ -123,8 +123,8 @@ class Session:
         Where in the grid it lies, what the model returns, which fields were recorded.
     evidence
         What a check sees.
-    accuracy
-        Probability that an answer is right.
+    accuracy, recalls
+        Probability that an answer is right, and that of each label, (C,).
     reference
         Draws the out-of-fold probabilities of the training rows again.
     """
@@ -134,6 +134,7 @@ class Session:
     recorded: str
     evidence: Evidence
     accuracy: float
+    recalls: Array
     reference: Callable[[np.random.Generator], Array]
 
 
@@ -196,6 +197,7 @@ def healthy_session(
         recorded=recorded,
         evidence=Evidence(**_kept(generator, fields, recorded)),
         accuracy=float(prior @ np.diag(rates)),
+        recalls=np.diag(rates),
         reference=reference,
     )
 

@@ -22,6 +22,7 @@ _MODULES = {
         "assert_classes_balanced",
         "assert_decoding_consistent",
         "assert_deterministic",
+        "assert_every_class_predicted",
         "assert_inputs_distinct",
         "assert_label_mapping_consistent",
         "assert_labels_clean",
@@ -31,10 +32,12 @@ _MODULES = {
         "assert_learning_rate_schedule",
         "assert_logits_valid",
         "assert_loss_matches_outputs",
+        "assert_metric_at_least",
         "assert_not_collapsed",
         "assert_not_far_below_reference",
         "assert_overfits_small_batch",
         "assert_padding_invariant",
+        "assert_predictions_aligned",
         "assert_reload_equal",
         "assert_splits_consistent",
         "assert_training_data_shuffled",
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
     from .assertions import assert_classes_balanced as assert_classes_balanced
     from .assertions import assert_decoding_consistent as assert_decoding_consistent
     from .assertions import assert_deterministic as assert_deterministic
+    from .assertions import assert_every_class_predicted as assert_every_class_predicted
     from .assertions import assert_inputs_distinct as assert_inputs_distinct
     from .assertions import assert_label_mapping_consistent as assert_label_mapping_consistent
     from .assertions import assert_labels_clean as assert_labels_clean
@@ -79,10 +83,12 @@ if TYPE_CHECKING:
     from .assertions import assert_learning_rate_schedule as assert_learning_rate_schedule
     from .assertions import assert_logits_valid as assert_logits_valid
     from .assertions import assert_loss_matches_outputs as assert_loss_matches_outputs
+    from .assertions import assert_metric_at_least as assert_metric_at_least
     from .assertions import assert_not_collapsed as assert_not_collapsed
     from .assertions import assert_not_far_below_reference as assert_not_far_below_reference
     from .assertions import assert_overfits_small_batch as assert_overfits_small_batch
     from .assertions import assert_padding_invariant as assert_padding_invariant
+    from .assertions import assert_predictions_aligned as assert_predictions_aligned
     from .assertions import assert_reload_equal as assert_reload_equal
     from .assertions import assert_splits_consistent as assert_splits_consistent
     from .assertions import assert_training_data_shuffled as assert_training_data_shuffled

@@ -8,7 +8,7 @@ or ``TypeError``, never an ``AssertionError``.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ __all__ = [
     "assert_classes_balanced",
     "assert_decoding_consistent",
     "assert_deterministic",
+    "assert_every_class_predicted",
     "assert_inputs_distinct",
     "assert_label_mapping_consistent",
     "assert_labels_clean",
@@ -37,10 +38,12 @@ __all__ = [
     "assert_learning_rate_schedule",
     "assert_logits_valid",
     "assert_loss_matches_outputs",
+    "assert_metric_at_least",
     "assert_not_collapsed",
     "assert_not_far_below_reference",
     "assert_overfits_small_batch",
     "assert_padding_invariant",
+    "assert_predictions_aligned",
     "assert_reload_equal",
     "assert_splits_consistent",
     "assert_training_data_shuffled",
@@ -397,6 +400,79 @@ def assert_beats_majority(
     """
     evidence = Evidence(y_true=y_true, dataset_label_names=label_names, **_either(outputs))
     _judge("beats_majority", evidence, alpha, strict)
+
+
+def assert_every_class_predicted(
+    outputs: Any,
+    *,
+    y_true: Any,
+    label_names: Any = None,
+    min_recall: float = 0.1,
+    alpha: float = ALPHA,
+    strict: bool = False,
+) -> None:
+    """Assert that each label that occurs in ``y_true`` is predicted at all.
+
+    Parameters
+    ----------
+    outputs : (n, C) float or (n,) int
+        Logits, a framework's output object, or label ids.
+    y_true : (n,) int
+        True label ids.
+    min_recall
+        The least recall of a label in a healthy model.
+
+    Examples
+    --------
+    >>> assert_every_class_predicted([0, 1, 2, 1], y_true=[0, 1, 2, 2])
+    """
+    evidence = Evidence(y_true=y_true, dataset_label_names=label_names, **_either(outputs))
+    _judge("every_class_predicted", evidence, alpha, strict, min_recall=min_recall)
+
+
+def assert_metric_at_least(
+    metric: str | Callable[[Any, Any], float],
+    limit: float,
+    outputs: Any,
+    *,
+    y_true: Any,
+    label_names: Any = None,
+    alpha: float = 0.05,
+    strict: bool = False,
+) -> None:
+    """Assert that a metric is at least as high as ``limit``, as far as so many examples can tell.
+
+    Fails if the metric's upper confidence bound is below the limit, passes if its lower bound is
+    at least the limit, and is inconclusive between: ``strict=True`` asks for proof.
+
+    Parameters
+    ----------
+    metric
+        The name of a scikit-learn scorer (``"f1_macro"``, ``"neg_log_loss"``), or a function
+        ``(y_true, y_pred) -> float`` that is the better the higher.
+    limit
+        The least value that will do.
+    outputs : (n, C) float or (n,) int
+        Logits, a framework's output object, or label ids; a metric of probabilities takes logits.
+    y_true : (n,) int
+        True label ids.
+    alpha
+        Probability at most with which a model exactly at the limit fails.
+
+    Raises
+    ------
+    ValueError
+        If scikit-learn has no such scorer, or it cannot be computed of these outputs.
+
+    Examples
+    --------
+    >>> y_true = [0, 1] * 50
+    >>> assert_metric_at_least("balanced_accuracy", 0.8, y_true, y_true=y_true)
+    """
+    if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not np.isfinite(limit):
+        raise ValueError(f"limit: expected a finite number, got {limit!r:.60}")
+    evidence = Evidence(y_true=y_true, dataset_label_names=label_names, **_either(outputs))
+    _judge("metric_at_least", evidence, alpha, strict, metric=metric, limit=limit)
 
 
 def assert_not_far_below_reference(
@@ -778,6 +854,31 @@ def assert_decoding_consistent(
         y_true=y_true, y_pred=y_pred, logits=logits, dataset_label_names=label_names
     )
     _judge("decoding_consistent", evidence, alpha, strict)
+
+
+def assert_predictions_aligned(
+    outputs: Any,
+    *,
+    y_true: Any,
+    label_names: Any = None,
+    alpha: float = ALPHA,
+    strict: bool = False,
+) -> None:
+    """Assert that no known way of losing the rows' order explains the answers better.
+
+    Parameters
+    ----------
+    outputs : (n, C) float or (n,) int
+        Logits, a framework's output object, or label ids, in the order in which they came.
+    y_true : (n,) int
+        True label ids, in the order of the data set.
+
+    Examples
+    --------
+    >>> assert_predictions_aligned([0, 1, 1, 0] * 10, y_true=[0, 1, 1, 0] * 10)
+    """
+    evidence = Evidence(y_true=y_true, dataset_label_names=label_names, **_either(outputs))
+    _judge("predictions_aligned", evidence, alpha, strict)
 
 
 def assert_deterministic(logits: Any, repeated_logits: Any, *, strict: bool = False) -> None:

@@ -68,7 +68,7 @@ def clopper_pearson(successes: int, trials: int, alpha: float) -> tuple[float, f
     return float(interval.low), float(interval.high)
 
 
-BETS = (0.9, 0.5, 0.25, 0.1)
+BETS = (0.95, 0.6, 0.3, 0.1)
 """Shares of the largest safe stake: near 1 finds a large effect in few rows, near 0 a small one."""
 
 

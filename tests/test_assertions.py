@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 from sklearn.preprocessing import LabelEncoder
 
 import pytest_bertcheck
@@ -21,6 +22,7 @@ from pytest_bertcheck import (
     assert_classes_balanced,
     assert_decoding_consistent,
     assert_deterministic,
+    assert_every_class_predicted,
     assert_inputs_distinct,
     assert_label_mapping_consistent,
     assert_labels_clean,
@@ -30,10 +32,12 @@ from pytest_bertcheck import (
     assert_learning_rate_schedule,
     assert_logits_valid,
     assert_loss_matches_outputs,
+    assert_metric_at_least,
     assert_not_collapsed,
     assert_not_far_below_reference,
     assert_overfits_small_batch,
     assert_padding_invariant,
+    assert_predictions_aligned,
     assert_reload_equal,
     assert_splits_consistent,
     assert_training_data_shuffled,
@@ -61,7 +65,24 @@ RIGHT = float((RUN.answers == Y).mean())
 LOSS = float(-np.log(softmax(OUTPUTS)[np.arange(300), Y]).mean())
 TWICE = float(-np.log(softmax(softmax(OUTPUTS))[np.arange(300), Y]).mean())
 
+
+def f1_score_of_label_0(y_true, y_pred):
+    return f1_score(y_true, y_pred, labels=[0], average="macro")
+
+
 PASSES = {
+    "assert_every_class_predicted": [
+        lambda: assert_every_class_predicted(OUTPUTS, y_true=Y, label_names=NAMES),
+    ],
+    "assert_metric_at_least": [
+        lambda: assert_metric_at_least("f1_macro", 0.7, OUTPUTS, y_true=Y),
+        lambda: assert_metric_at_least(f1_score_of_label_0, 0.7, RUN.answers, y_true=Y),
+        lambda: assert_metric_at_least("roc_auc_ovr", 0.7, OUTPUTS, y_true=Y),
+    ],
+    "assert_predictions_aligned": [
+        lambda: assert_predictions_aligned(OUTPUTS, y_true=Y, label_names=NAMES),
+        lambda: assert_predictions_aligned(RUN.answers, y_true=Y),
+    ],
     "assert_classes_balanced": [
         lambda: assert_classes_balanced(RUN.y_train, label_names=NAMES),
         lambda: assert_classes_balanced([0, 1] * 30),
@@ -161,6 +182,18 @@ PASSES = {
 }
 
 FAILS = {
+    "assert_every_class_predicted": (
+        lambda: assert_every_class_predicted(
+            np.where(RUN.answers == 1, 0, RUN.answers), y_true=Y, label_names=NAMES
+        ),
+        "dead class: 1 of 3 labels never predicted, 'culture' in 100 examples", None,
+        "class_weight="),
+    "assert_metric_at_least": (
+        lambda: assert_metric_at_least("accuracy", 0.99, GUESSES, y_true=Y),
+        "accuracy too low: 0.", "unknown", "diagnose(evidence)"),
+    "assert_predictions_aligned": (
+        lambda: assert_predictions_aligned(OUTPUTS[::-1], y_true=Y, label_names=NAMES),
+        "rows misaligned: ", "labels-misaligned", "shuffle=False"),
     "assert_classes_balanced": (
         lambda: assert_classes_balanced([0] * 990 + [1] * 10, label_names=["ham", "spam"]),
         "imbalanced: 99% of 1,000 training rows are 'ham'", "class-imbalance", "class_weight="),
@@ -257,6 +290,15 @@ FAILS = {
 }  # fmt: skip
 
 OPEN = {
+    "assert_every_class_predicted": lambda **how: assert_every_class_predicted(
+        [0] * 20, y_true=[0, 1] * 10, **how
+    ),
+    "assert_metric_at_least": lambda **how: assert_metric_at_least(
+        "accuracy", 0.9, RUN.answers[:20], y_true=Y[:20], **how
+    ),
+    "assert_predictions_aligned": lambda **how: assert_predictions_aligned(
+        OUTPUTS[np.random.default_rng(5).permutation(300)], y_true=Y, **how
+    ),
     "assert_training_data_shuffled": lambda **how: assert_training_data_shuffled([0, 1], **how),
     "assert_splits_consistent": lambda **how: assert_splits_consistent([0] * 9, [0, 1], **how),
     "assert_labels_informative": lambda **how: assert_labels_informative(

@@ -137,9 +137,10 @@ def right_as_often_from_head_as_from_tail(generator):
     )
 
 
-def decoded_neither_better_nor_worse(generator):
-    """Answers that differ from the argmax and are as often right."""
-    y_true, plain, y_pred = generator.integers(0, 2, (3, 300))
+def decoded(generator, accuracy):
+    """Answers that differ from an argmax that is right half of the time."""
+    y_true, plain = generator.integers(0, 2, (2, 300))
+    y_pred = np.where(generator.random(300) < accuracy, y_true, 1 - y_true)
     return Evidence(y_true=y_true, logits=np.eye(2)[plain], y_pred=y_pred)
 
 
@@ -148,10 +149,10 @@ def imbalanced_up_to_the_limit(generator):
     return Evidence(y_train=(generator.random(400) < 1 / 11).astype(int), label_names=["a", "b"])
 
 
-def as_skilled_as_the_limit(generator):
-    """Answers with three quarters of the skill of a reference that is always right."""
+def as_skilled_as(generator, accuracy):
+    """Answers beside a reference that is always right, whose skill at .875 is kept to 3/4."""
     y_true = np.resize([0, 1], 1000)
-    y_pred = np.where(generator.random(1000) < 0.5 + 0.75 / 2, y_true, 1 - y_true)
+    y_pred = np.where(generator.random(1000) < accuracy, y_true, 1 - y_true)
     return Evidence(y_true=y_true, y_pred=y_pred, reference_y_pred=y_true, label_names=["a", "b"])
 
 
@@ -160,9 +161,7 @@ EDGES = [
     ("not_collapsed", collapsed_up_to_the_limit_without_y_true),
     ("beats_majority", guessed),
     ("labels_not_swapped", guessed),
-    ("not_far_below_reference", as_skilled_as_the_limit),
     ("truncation_harmless", right_as_often_from_head_as_from_tail),
-    ("decoding_consistent", decoded_neither_better_nor_worse),
     ("classes_balanced", imbalanced_up_to_the_limit),
 ]
 
@@ -178,6 +177,26 @@ def test_the_edge_of_a_null_hypothesis_fails_now_and_then(check, draw):
     )
     assert statistics.clopper_pearson(failed, 600, 0.001)[0] <= ALPHA
     assert failed > 3
+
+
+@pytest.mark.parametrize(
+    ("check", "draw", "edge", "beyond"),
+    [
+        ("not_far_below_reference", as_skilled_as, 0.875, 0.82),
+        ("decoding_consistent", decoded, 0.5, 0.3),
+    ],
+    ids=["far below", "decoding"],
+)
+def test_betting_is_safe_at_the_edge_and_not_vacuous_beyond(check, draw, edge, beyond):
+    """Tests by betting fail hardly ever at their null hypothesis' edge, and mostly beyond it."""
+    generator = np.random.default_rng(5)
+    failed = [
+        sum(run_check(check, draw(generator, accuracy), alpha=ALPHA).verdict == "failed"
+            for _ in range(200))
+        for accuracy in (edge, beyond)
+    ]  # fmt: skip
+    assert failed[0] <= ALPHA * 200
+    assert failed[1] > 150
 
 
 # The counting

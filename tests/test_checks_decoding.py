@@ -447,3 +447,96 @@ def test_healthy_decoding_fails_no_more_often_than_allowed():
         judged = Evidence(y_true=evidence.y_true, logits=evidence.logits, y_pred=y_pred)
         failed += run_check("decoding_consistent", judged, alpha=0.05).verdict == "failed"
     assert statistics.clopper_pearson(failed, 500, 0.001)[0] <= 0.05
+
+
+# The order of the rows
+
+
+def aligned(y_true, y_pred, **fields):
+    return run_check("predictions_aligned", Evidence(y_true=y_true, y_pred=y_pred, **fields))
+
+
+@pytest.mark.parametrize("num_labels", [2, 3, 5])
+def test_predictions_of_a_real_model_belong_to_their_rows(num_labels):
+    """A real classifier's answers pass in whatever order the rows come, sorted too."""
+    run = trained(num_labels, 0)
+    for order in (np.arange(len(run.y_true)), np.argsort(run.y_true, kind="stable")):
+        finding = aligned(run.y_true[order], run.answers[order], logits=run.outputs[order])
+        assert "passed" == finding.verdict
+
+
+def dealt(rows, workers):
+    return np.concatenate([np.arange(rows)[first::workers] for first in range(workers)])
+
+
+ORDERS = {
+    "later": lambda n: np.roll(np.arange(n), 1),
+    "earlier": lambda n: np.roll(np.arange(n), -1),
+    "7 rows later": lambda n: np.roll(np.arange(n), 7),
+    "reversed": lambda n: np.arange(n)[::-1],
+    "end to end": lambda n: dealt(n, 4),
+    "interleaved": lambda n: np.argsort(dealt(n, 4)),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("num_labels", [2, 3, 5])
+def test_a_known_way_to_lose_the_order_is_a_fact(num_labels, order):
+    """Answers that were shifted, reversed or gathered in another order are put back."""
+    run = trained(num_labels, 1, n=200)
+    answers = run.answers[ORDERS[order](200)]
+    finding = aligned(run.y_true, answers)
+    assert "failed" == finding.verdict
+    assert finding.certain
+    assert ("labels-misaligned",) == finding.causes
+    assert finding.statistics["accuracy_realigned"] > 0.7 > finding.statistics["accuracy"]
+
+
+@pytest.mark.parametrize("size", [8, 32, 64])
+@pytest.mark.parametrize("which", ["first", "last"])
+def test_one_batch_repeated_for_all_is_a_fact(size, which):
+    """A loop that collects one batch again and again repeats its answers."""
+    run = trained(3, 2, n=300)
+    start = 0 if which == "first" else (300 - 1) // size * size
+    finding = aligned(run.y_true, np.resize(run.answers[start : start + size], 300))
+    assert "failed" == finding.verdict
+    assert finding.certain
+    assert f"the same {finding.statistics['period']} answers repeat" in finding.summary
+
+
+def test_labels_that_take_turns_may_repeat():
+    """Perfect answers to labels in turns repeat too, and are those of their rows."""
+    y_true = np.arange(300) % 4
+    assert "passed" == aligned(y_true, y_true).verdict
+
+
+def test_turns_of_swapped_labels_are_no_shift():
+    """Labels in turns, renamed in a cycle, look shifted by a row: no order is claimed."""
+    y_true = np.arange(300) % 3
+    assert "failed" != aligned(y_true, (y_true + 1) % 3).verdict
+
+
+def test_rows_in_a_random_order_are_open():
+    """Sure outputs at chance may be shuffled rows: what would tell is asked for."""
+    run = trained(3, 0)
+    order = np.random.default_rng(0).permutation(len(run.y_true))
+    finding = run_check("predictions_aligned", run.evidence(logits=3 * run.outputs[order]))
+    assert "inconclusive" == finding.verdict
+    assert ("rebatched_logits",) == finding.needs
+
+
+def test_guesses_fail_no_more_often_than_alpha():
+    """Answers that know nothing are found in another order in at most 5 % of 300 samples."""
+    generator = np.random.default_rng(1)
+    failed = 0
+    for _ in range(300):
+        y_true, y_pred = generator.integers(0, 3, (2, int(generator.integers(20, 200))))
+        evidence = Evidence(y_true=y_true, y_pred=y_pred)
+        failed += run_check("predictions_aligned", evidence, alpha=0.05).verdict == "failed"
+    assert statistics.clopper_pearson(failed, 300, 0.001)[0] <= 0.05
+
+
+@pytest.mark.parametrize("collapsed", [[0] * 60, [1] * 60])
+def test_a_constant_answer_has_no_order_to_lose(collapsed):
+    """A collapsed model is no misaligned one."""
+    assert "passed" == aligned([0, 1, 2] * 20, collapsed).verdict

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import SGDClassifier
+from sklearn.metrics import f1_score
 
 from pytest_bertcheck import Evidence, statistics
 from pytest_bertcheck.checks import run_checks
@@ -431,10 +432,6 @@ def test_a_model_with_the_skill_asked_for_fails_no_more_often_than_allowed():
 # All of them
 
 
-@pytest.mark.xfail(
-    reason="not_far_below_reference: the accuracy level lies above a reference that is itself "
-    "below the majority's share"
-)
 def test_no_check_fails_healthy_sessions():
     """Over 800 healthy sessions of 2 to 20 labels, 20 to 2000 rows, balances to 99/1.
 
@@ -463,3 +460,97 @@ def test_the_family_demotes_what_it_cannot_reject(seed, alpha):
         if alone.verdict != together[name].verdict:
             assert ("failed", "inconclusive") == (alone.verdict, together[name].verdict)
             assert "not significant among" in together[name].summary
+
+
+# Classes that are never predicted
+
+
+@given(seed=SEEDS, num_labels=st.integers(2, 6), support=st.integers(1, 200))
+@settings(deadline=None, max_examples=60)
+def test_a_dead_class_is_found_from_as_many_examples_as_its_recall_asks(seed, num_labels, support):
+    """It fails as soon as so many misses are less likely than alpha, and is open before."""
+    y_true = np.repeat(np.arange(num_labels), support)
+    y_pred = np.where(y_true == 0, 1, y_true)
+    finding = run_check("every_class_predicted", Evidence(y_true=y_true, y_pred=y_pred))
+    enough = num_labels * 0.9**support <= 0.001
+    assert ("failed" if enough else "inconclusive") == finding.verdict
+    assert ["0"] == finding.statistics["never_predicted"]
+    if not enough:
+        assert num_labels * 0.9 ** finding.statistics["needed"] <= 0.001
+
+
+def test_a_label_that_does_not_occur_need_not_be_predicted():
+    """A slice with some of the labels only is no dead class, whatever names there are."""
+    evidence = Evidence(y_true=[0, 1] * 90, y_pred=[0, 1] * 90, label_names=["a", "b", "c"])
+    assert "passed" == run_check("every_class_predicted", evidence).verdict
+
+
+# Metrics against a limit
+
+
+@given(seed=SEEDS, limit=st.floats(0.05, 0.99), n=st.integers(5, 400))
+@settings(deadline=None, max_examples=60)
+def test_accuracy_is_judged_by_its_exact_bounds(seed, limit, n):
+    """It passes above the lower Clopper-Pearson bound, fails beyond the upper one."""
+    generator = np.random.default_rng(seed)
+    y_true = generator.integers(0, 2, n)
+    y_pred = np.where(generator.random(n) < generator.random(), y_true, 1 - y_true)
+    evidence = Evidence(y_true=y_true, y_pred=y_pred)
+    finding = run_check("metric_at_least", evidence, alpha=0.025, limit=limit)
+    low, high = statistics.clopper_pearson(int((y_true == y_pred).sum()), n, 0.05)
+    expected = "failed" if high < limit else "passed" if low >= limit else "inconclusive"
+    assert expected == finding.verdict
+
+
+@pytest.mark.parametrize(
+    "metric", ["balanced_accuracy", "f1_macro", "matthews_corrcoef", "neg_log_loss", "roc_auc_ovo"]
+)
+def test_any_scorer_is_compared_with_its_bounds(metric):
+    """A limit well below the value passes, one well above fails, one at the value is open."""
+    run = trained(3, 0)
+    evidence = run.evidence()
+    value = run_check("metric_at_least", evidence, metric=metric, limit=-9.0).statistics["value"]
+    for limit, expected in (
+        (value - 0.5, "passed"),
+        (value, "inconclusive"),
+        (value + 0.5, "failed"),
+    ):
+        assert (
+            expected
+            == run_check(
+                "metric_at_least", evidence, metric=metric, limit=limit, alpha=0.05
+            ).verdict
+        )
+
+
+def test_the_value_is_scikit_learns():
+    """The point value is what scikit-learn's own function gives."""
+    run = trained(3, 0)
+    finding = run_check("metric_at_least", run.evidence(), metric="f1_macro", limit=0.5)
+    assert (
+        pytest.approx(f1_score(run.y_true, run.answers, average="macro"))
+        == (finding.statistics["value"])
+    )
+
+
+@pytest.mark.parametrize("n", [5, 20, 100])
+def test_a_few_right_answers_prove_no_high_limit(n):
+    """All answers right: the bound is that of so many examples, not certainty."""
+    y = np.arange(n) % 2
+    evidence = Evidence(y_true=y, y_pred=y)
+    finding = run_check("metric_at_least", evidence, metric="f1_macro", limit=0.999, alpha=0.05)
+    assert "inconclusive" == finding.verdict
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "f1_macro"])
+def test_a_model_at_the_limit_fails_as_seldom_as_alpha_says(metric):
+    """Over 400 models whose accuracy is the limit, no more than 5 % fail, significantly."""
+    generator = np.random.default_rng(0)
+    failed = 0
+    for _ in range(400 if metric == "accuracy" else 60):
+        y_true = generator.permutation(np.resize([0, 1], 200))
+        y_pred = np.where(generator.random(200) < 0.8, y_true, 1 - y_true)
+        evidence = Evidence(y_true=y_true, y_pred=y_pred)
+        finding = run_check("metric_at_least", evidence, metric=metric, limit=0.8, alpha=0.05)
+        failed += finding.verdict == "failed"
+    assert statistics.clopper_pearson(failed, 400 if metric == "accuracy" else 60, 0.01)[0] <= 0.05

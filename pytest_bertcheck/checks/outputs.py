@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import get_scorer, get_scorer_names
 
 from .. import statistics
 from ..evidence import Evidence
 from ..findings import Finding, Verdict
 from ..logits import summarise
-from ..messages import count, probability, quoted, share
+from ..messages import count, probability, quoted, safe, share
 from ..statistics import Confusion
 from . import ALPHA, check
 
@@ -22,11 +27,13 @@ __all__ = [
     "beats_majority",
     "collapse_test",
     "demonstrably_good",
+    "every_class_predicted",
     "far_below",
     "in_range",
     "informative",
     "label_weights",
     "logits_valid",
+    "metric_at_least",
     "not_collapsed",
     "not_far_below_reference",
 ]
@@ -254,7 +261,7 @@ def not_collapsed(
     answers = evidence.answers
     if answers is None:
         return _not_one_label_each(evidence)
-    counts = statistics.label_counts(answers, evidence.num_labels or 0)
+    counts = _answer_counts(evidence)
     label, total = int(counts.argmax()), len(answers)
     top = int(counts[label])
     name = quoted(evidence.names[label], 20)
@@ -379,8 +386,16 @@ def _not_one_label_each(evidence: Evidence) -> Finding:
     )
 
 
+def _answer_counts(evidence: Evidence) -> npt.NDArray[np.int64]:
+    """Count the answers by label, (C,) int."""
+    confusion = evidence.confusion
+    if confusion is not None and confusion.total == len(evidence.answers):
+        return confusion.predicted
+    return statistics.label_counts(evidence.answers, evidence.num_labels or 0)
+
+
 def _label_table(evidence: Evidence) -> tuple[tuple[str, ...], ...]:
-    predicted = statistics.label_counts(evidence.answers, evidence.num_labels or 0)
+    predicted = _answer_counts(evidence)
     true = None if evidence.confusion is None else evidence.confusion.support
     order = np.argsort(-predicted, kind="stable")
     return (
@@ -525,3 +540,222 @@ def not_far_below_reference(
         p_value=p_value,
         signs=signs,
     )
+
+
+def _examples_of_a_dead_class(
+    *, alpha: float, power: float, num_labels: int = 2, min_recall: float = 0.1
+) -> int:
+    """Count for a label that is never predicted, among equally frequent ones."""
+    never = statistics.trials_for_power(min_recall, 0.0, alpha / num_labels, power)
+    return never * num_labels
+
+
+@check(
+    stage="outputs",
+    needs=["y_true", ("y_pred", "logits")],
+    causes=["class-imbalance", "label-out-of-range", "training-data-sorted"],
+    limits={"min_recall": (0, 1)},
+    suite=False,
+    examples=_examples_of_a_dead_class,
+)
+def every_class_predicted(
+    evidence: Evidence, *, alpha: float = ALPHA, min_recall: float = 0.1
+) -> Finding:
+    """Is each label that occurs predicted at all?
+
+    Null hypothesis: the recall of each label is at least ``min_recall``. Test: a label that is
+    never predicted has k misses in k examples, exact binomial, Bonferroni over the labels that
+    occur. A label with too few examples to tell is inconclusive. It runs on request only: the best
+    model of a rare label that looks like a frequent one may never predict it.
+    """
+    confusion = evidence.confusion
+    if confusion is None:
+        return _not_one_label_each(evidence)
+    present = confusion.support > 0
+    never = np.flatnonzero(present & (confusion.predicted == 0))
+    occurring = int(np.count_nonzero(present))
+    numbers: dict[str, Any] = {
+        "labels": occurring,
+        "never_predicted": [evidence.names[label] for label in never],
+    }
+    if not len(never):
+        return Finding(
+            Verdict.PASSED,
+            f"every class predicted: all {count(occurring, 'label')} of y_true are answers too",
+            statistics=numbers,
+        )
+    label = int(never[confusion.support[never].argmax()])
+    support = int(confusion.support[label])
+    p_value = min(1.0, occurring * (1 - min_recall) ** support)
+    facts = (
+        f"{len(never)} of {count(occurring, 'label')} never predicted, "
+        f"{quoted(evidence.names[label], 20)} in {count(support, 'example')}"
+    )
+    if p_value > alpha:
+        enough = statistics.trials_for_power(min_recall, 0.0, alpha / occurring, 0.9)
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"{facts}; {enough} would tell",
+            statistics={**numbers, "needed": enough},
+            p_value=p_value,
+            table=_label_table(evidence),
+        )
+    return Finding(
+        Verdict.FAILED,
+        f"dead class: {facts}, {probability(p_value)}",
+        statistics=numbers,
+        p_value=p_value,
+        causes=("class-imbalance", "training-data-sorted", "label-out-of-range"),
+        fix="count that label in y_train; class_weight='balanced', or its name in id2label",
+        table=_label_table(evidence),
+    )
+
+
+def _examples_for_a_metric(
+    *, alpha: float, power: float, limit: float = 0.9, accuracy: float = 0.8
+) -> int:
+    """Count for the metric ``accuracy``, and a model whose accuracy is below the limit."""
+    return statistics.trials_for_power(limit, accuracy, alpha, power)
+
+
+@check(
+    stage="outputs",
+    needs=["y_true", ("y_pred", "logits")],
+    causes=["unknown"],
+    suite=False,
+    examples=_examples_for_a_metric,
+)
+def metric_at_least(
+    evidence: Evidence,
+    *,
+    alpha: float = ALPHA,
+    metric: str | Callable[[Any, Any], float] = "accuracy",
+    limit: float = 0.0,
+) -> Finding:
+    """Is a metric at least as high as the limit that was set for it?
+
+    The limit is compared with a confidence bound, not with the point value: the check passes if the
+    lower bound is at least the limit, fails if the upper bound is below it, and is inconclusive
+    between. Each bound holds with probability 1 - ``alpha``. For accuracy they are exact (Clopper
+    and Pearson); for any other metric they are the value plus and minus the normal quantile times
+    the standard error of 200 bootstrap samples of the rows, but no less than ln(1/alpha) / n, the
+    bound of a proportion that is perfect. ``metric`` is the name of a scikit-learn scorer, all of
+    which are the better the higher, or a function ``(y_true, y_pred) -> float``. It runs on request
+    only, with a limit of the author's.
+
+    Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 13.
+    """
+    if evidence.confusion is None or evidence.confusion.total < len(evidence.y_true):
+        return _not_one_label_each(evidence)
+    name = metric if isinstance(metric, str) else getattr(metric, "__name__", "metric")
+    total = len(evidence.y_true)
+    score = _scorer(evidence, metric)
+    rows = np.arange(total)
+    value = score(rows)
+    if name == "accuracy":
+        right = evidence.confusion.right
+        low, high = statistics.clopper_pearson(right, total, min(1.0, 2 * alpha))
+    else:
+        generator = np.random.default_rng(0)
+        samples = [score(generator.integers(0, total, total)) for _ in range(BOOTSTRAP_SAMPLES)]
+        error = float(np.nanstd(samples, ddof=1))
+        margin = max(float(stats.norm.isf(alpha)) * error, float(np.log(1 / alpha)) / total)
+        low, high = value - margin, value + margin
+    numbers: dict[str, Any] = {
+        "metric": name,
+        "value": value,
+        "lower_bound": low,
+        "upper_bound": high,
+        "limit": limit,
+        "examples": total,
+    }
+    shown = safe(name, 30)
+    if high < limit:
+        return Finding(
+            Verdict.FAILED,
+            f"{shown} too low: {value:.3f}, at most {high:.3f} by its upper bound; "
+            f"the limit is {limit:g}, n = {total:,}",
+            statistics=numbers,
+            causes=("unknown",),
+            fix="diagnose(evidence) says what is wrong, if anything; or lower the limit",
+            table=_label_table(evidence),
+        )
+    if low >= limit:
+        return Finding(
+            Verdict.PASSED,
+            f"{shown} {value:.3f}, at least {low:.3f} by its lower bound; the limit is {limit:g}",
+            statistics=numbers,
+        )
+    gap = abs(value - limit)
+    needed = ceil(total * ((high - low) / 2 / gap) ** 2) if gap > 1e-9 else None
+    more = f"; about {needed:,} examples would tell" if needed and needed < 10**9 else ""
+    return Finding(
+        Verdict.INCONCLUSIVE,
+        f"{shown} {value:.3f} is between {low:.3f} and {high:.3f}; the limit is {limit:g}{more}",
+        statistics={**numbers, "needed": needed},
+    )
+
+
+BOOTSTRAP_SAMPLES = 200
+"""Enough for a standard error. Source: Efron and Tibshirani (1993), section 6.4."""
+
+
+def _scorer(
+    evidence: Evidence, metric: str | Callable[[Any, Any], float]
+) -> Callable[[npt.NDArray[Any]], float]:
+    """Return a function from rows to the metric's value on them.
+
+    Raises
+    ------
+    ValueError
+        If scikit-learn has no scorer of that name, or it needs outputs that were not given.
+    TypeError
+        If ``metric`` is neither a name nor a function.
+    """
+    y_true, answers = evidence.y_true, evidence.answers
+    if callable(metric):
+        return lambda rows: float(metric(y_true[rows], answers[rows]))
+    if not isinstance(metric, str):
+        raise TypeError(
+            f"metric: expected a scorer's name or a function (y_true, y_pred), got {metric!r:.60}"
+        )
+    if metric not in get_scorer_names():
+        raise ValueError(
+            f"metric: expected the name of a scikit-learn scorer, such as 'f1_macro', "
+            f"got {metric!r:.60}"
+        )
+    scorer = get_scorer(metric)
+    recorded = _Recorded(answers, evidence.probabilities)
+
+    def score(rows: npt.NDArray[Any]) -> float:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a sample without some label is no news
+            return float(scorer(recorded, rows, y_true[rows]))
+
+    try:
+        value = score(np.arange(len(y_true)))
+    except (AttributeError, ValueError) as error:
+        raise ValueError(f"metric: {metric!r} cannot be computed of this: {error}") from error
+    if not np.isfinite(value):
+        raise ValueError(f"metric: {metric!r} is {value} for these labels and answers")
+    return score
+
+
+class _Recorded(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A classifier for scikit-learn's scorers whose answers are recorded; its input is the rows."""
+
+    def __init__(self, answers: Any, probabilities: Any) -> None:
+        self.answers = answers
+        self.probabilities = probabilities
+        width = 2 if probabilities is None else probabilities.shape[1]
+        self.classes_ = np.arange(max(width, int(answers.max()) + 1))
+
+    def predict(self, rows: Any) -> Any:
+        """Return the recorded answers."""
+        return self.answers[rows]
+
+    def predict_proba(self, rows: Any) -> Any:
+        """Return the recorded probabilities."""
+        if self.probabilities is None:
+            raise ValueError("it takes logits or probabilities, and only label ids were given")
+        return self.probabilities[rows]
