@@ -71,6 +71,10 @@ SIGNS: dict[str, tuple[str, str]] = {
     ),
     "loss-not-finite": ("the loss ended at NaN or infinity", ""),
     "no-step-taken": ("no optimizer step was taken", ""),
+    "order-recovered": (
+        "another order of the rows makes the answers right",
+        "no known order of the rows makes the answers right",
+    ),
     "outputs-are-probabilities": ("the outputs are probabilities already", ""),
     "overfit-loss-never-moved": (
         "a fresh copy's loss on a small batch never moved from {first_overfit_loss:.3g}",
@@ -445,9 +449,10 @@ TABLE: dict[str, Row] = {
         settled_by="load twice under two seeds and compare the outputs",
     ),
     "labels-misaligned": Row(
-        requires=(BAD_OUTCOME,),
+        requires=((*BAD_OUTCOME, "order-recovered"),),
         forbids=("answers-constant", "collapsed", "permutation-recovered", "logits-faint"),
         weights={
+            "order-recovered": (8, 0),
             "decoding-costs": (3, 0),
             "informative": (-4, 1),
             "val-loss-learnt": (3, -4),

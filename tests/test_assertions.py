@@ -190,7 +190,7 @@ FAILS = {
         "class_weight="),
     "assert_metric_at_least": (
         lambda: assert_metric_at_least("accuracy", 0.99, GUESSES, y_true=Y),
-        "accuracy too low: 0.", "unknown", "diagnose(evidence)"),
+        "accuracy too low: 0.", None, "diagnose(evidence)"),
     "assert_predictions_aligned": (
         lambda: assert_predictions_aligned(OUTPUTS[::-1], y_true=Y, label_names=NAMES),
         "rows misaligned: ", "labels-misaligned", "shuffle=False"),

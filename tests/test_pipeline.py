@@ -143,7 +143,9 @@ PARTS = {
     "label_names": {"label_names"},
     "dataset_label_names": {"dataset_label_names"},
     "max_length": {"max_length"},
-    "recorded": {"loss", "val_loss", "train_steps", "train_logits", "train_y_true"},
+    "recorded": {"loss", "val_loss", "val_accuracy", "learning_rate", "overfit_loss", "train_steps",
+                 "encoder_update", "head_update", "train_logits", "train_y_true",
+                 "rebatched_logits", "padded_logits"},
 }  # fmt: skip
 
 

@@ -361,4 +361,4 @@ def test_bundle_below_the_root_leaves_the_tests_in(
     assert 1 == outcomes["failed"]
     assert 1 == result.ret
     inner = 1 if folder == "runs" else 0
-    assert 6 + inner == outcomes["passed"]
+    assert 7 + inner == outcomes["passed"]

@@ -443,9 +443,9 @@ def predictions_aligned(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     each: of the rows on which exactly one of the two is right, the given order is right on at least
     half (exact McNemar). A shift by s costs 4 s (s + 1) times its p-value, the other orders share
     the other half of ``alpha`` evenly, so that all together fail a healthy pipeline with
-    probability at most ``alpha``, rows taken as independent; labels may come in any order. An order
-    is a fact if it makes at least half of the answers right, and if renaming the labels would not
-    do as well: labels that take turns look the same shifted and renamed.
+    probability at most ``alpha``, rows taken as independent; labels may come in any order. Where
+    renaming the labels would do as well no order is claimed: labels that take turns look the same
+    shifted and renamed.
 
     One batch repeated for all others is found at any accuracy. Null hypothesis: two rows of
     different labels have the same answer no more often than two answers drawn at random.
@@ -474,7 +474,6 @@ def predictions_aligned(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
             statistics={**stats, "period": size},
             p_value=p_value,
             causes=("labels-misaligned",),
-            certain=True,
             fix="predict every batch, not one of them again and again: look at the loop that "
             "collects the outputs",
             signs={"order-recovered": True},
@@ -509,7 +508,6 @@ def predictions_aligned(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
             statistics={**stats, "accuracy_realigned": moved / len(rows), "order": description},
             p_value=p_value,
             causes=("labels-misaligned",),
-            certain=2 * moved >= len(rows),
             fix="predict with shuffle=False and keep y_true beside the texts\n"
             f"# seen: right with {description}",
             signs={"order-recovered": True},

@@ -328,11 +328,11 @@ def not_collapsed(
 def label_weights(y_true: npt.NDArray[Any], num_labels: int) -> npt.NDArray[np.float64]:
     """Return a weight for each example, (n,) with mean 1, by which all labels count the same.
 
-    A label with less than a quarter of an equal share counts by its share, so that no single
-    example of a rare label decides.
+    A label with less than half of an equal share counts by its share, so that no single example of
+    a rare label decides.
     """
     support = np.bincount(y_true, minlength=num_labels)
-    full = len(y_true) / (4 * np.count_nonzero(support))
+    full = len(y_true) / (2 * np.count_nonzero(support))
     weights: npt.NDArray[np.float64] = 1 / np.maximum(support, full)[y_true]
     weights /= weights.mean()
     return weights
@@ -621,7 +621,7 @@ def _examples_for_a_metric(
 @check(
     stage="outputs",
     needs=["y_true", ("y_pred", "logits")],
-    causes=["unknown"],
+    causes=[],
     suite=False,
     examples=_examples_for_a_metric,
 )
@@ -676,7 +676,6 @@ def metric_at_least(
             f"{shown} too low: {value:.3f}, at most {high:.3f} by its upper bound; "
             f"the limit is {limit:g}, n = {total:,}",
             statistics=numbers,
-            causes=("unknown",),
             fix="diagnose(evidence) says what is wrong, if anything; or lower the limit",
             table=_label_table(evidence),
         )
