@@ -108,7 +108,11 @@ def check_section(check: Check) -> Iterator[str]:
     assertion = getattr(pytest_bertcheck, f"assert_{check.name}", None)
     if assertion is not None:
         yield f"- **In a test:** `{assertion.__name__}({signature(assertion)})`"
-    yield f"- **Causes:** {', '.join(link(code) for code in check.causes)}\n"
+    if check.examples is not None:
+        yield f"- **Examples needed:** `{required_examples_call(check)}`"
+    if check.causes:
+        yield f"- **Causes:** {', '.join(link(code) for code in check.causes)}"
+    yield ""
 
 
 def cause_section(code: str) -> Iterator[str]:
@@ -155,6 +159,13 @@ def limits_of(check: Check) -> dict[str, object]:
         for name, parameter in parameters.items()
         if name not in ("evidence", "alpha")
     }
+
+
+def required_examples_call(check: Check) -> str:
+    """Return the call that says how many examples the check needs, with every case's default."""
+    parameters = list(inspect.signature(check.examples).parameters.values())  # type: ignore[arg-type]
+    case = [f"{p.name}={p.default!r}" for p in parameters if p.name not in ("alpha", "power")]
+    return f"required_examples({', '.join([repr(check.name), *case])})"
 
 
 def signature(function: object) -> str:

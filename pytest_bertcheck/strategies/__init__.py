@@ -7,6 +7,7 @@ it, and shrink to the example that a person would have written::
     from hypothesis import given
     from pytest_bertcheck import strategies as bst
 
+
     @given(bst.imbalanced_labels(min_majority=0.9))
     def test_every_label_gets_a_weight(labels):
         assert set(class_weights(labels)) == set(labels)
