@@ -98,6 +98,11 @@ class Finding:
         Rows for the reader, the first one the header.
     expected_failure
         The reason why a failure of this check is expected, if it is.
+
+    Raises
+    ------
+    ValueError
+        If the finding is certain and names no cause.
     """
 
     verdict: Verdict
@@ -113,6 +118,10 @@ class Finding:
     signs: Mapping[str, bool] = field(default_factory=dict)
     table: tuple[tuple[str, ...], ...] = ()
     expected_failure: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.certain and not self.causes:
+            raise ValueError("a certain finding needs the cause that is certain, got causes=()")
 
     def __str__(self) -> str:
         from .messages import render_finding

@@ -35,6 +35,7 @@ from .simulate import run_check
 
 ALPHA = 0.05
 SEEDS = st.integers(0, 2**32 - 1)
+pytestmark = pytest.mark.simulation
 CHECKS = [*(check.name for check in all_checks()), SUITE]
 
 

@@ -334,6 +334,7 @@ def test_a_rare_label_that_is_never_answered_is_informative():
     assert "passed" != run_check("labels_informative", Evidence(**fields), min_skill=0.1).verdict
 
 
+@pytest.mark.simulation
 def test_labels_dealt_at_random_pass_no_more_often_than_stated():
     """Over 200 cross-validations on shuffled labels, at most 1 % are taken to tell something."""
     generator = np.random.default_rng(6)
@@ -347,6 +348,7 @@ def test_labels_dealt_at_random_pass_no_more_often_than_stated():
     assert statistics.clopper_pearson(passed, 200, 0.001)[0] <= 0.01
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("rate", [0.7, 0.9])
 def test_the_hits_of_a_cross_validation_vary_no_more_than_a_binomial(rate):
     """Over 200 data sets of which a known share can be learnt, at most 5 % fall short of it.
@@ -478,6 +480,7 @@ def test_a_data_set_stored_in_label_order_is_no_defect():
     ).verdict  # fmt: skip
 
 
+@pytest.mark.simulation
 def test_healthy_models_of_sorted_data_sets_pass():
     """Over 400 healthy sessions whose training set is stored in label order, none fails."""
     failed = 0
@@ -586,6 +589,7 @@ def test_ids_out_of_range_are_not_a_matter_of_the_split(field, ids):
     assert f"{field} holds ids that are no label ids" in finding.summary
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(
     "options", [{}, {"allow_missing": False}, {"max_difference": 0.05, "allow_missing": False}],
     ids=["suite", "all labels", "shares"],
@@ -744,6 +748,7 @@ def test_what_cannot_be_compared_is_open(fields, says):
     assert says in finding.summary
 
 
+@pytest.mark.simulation
 def test_errors_at_the_limit_fail_no_more_often_than_allowed():
     """Over 300 models that err 10 points more on training rows of each label, at most 5 % fail."""
     generator = np.random.default_rng(9)
@@ -876,6 +881,7 @@ def test_few_contradicted_rows_are_open():
     assert f"about {needed:,} rows would tell" in finding.summary
 
 
+@pytest.mark.simulation
 def test_rows_that_a_limit_allows_fail_no_more_often_than_allowed():
     """Over 500 data sets of which the limit's share is contradicted, at most 5 % fail."""
     generator = np.random.default_rng(3)

@@ -427,6 +427,7 @@ def test_any_outputs_and_answers_are_judged_without_a_warning(logits, y_pred):
     assert finding.verdict in ("passed", "failed", "inconclusive")
 
 
+@pytest.mark.simulation
 def test_healthy_decoding_fails_no_more_often_than_allowed():
     """Over 500 healthy sessions, decoded by argmax with noise that costs nothing, 5 % fail.
 

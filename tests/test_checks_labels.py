@@ -303,6 +303,7 @@ def test_a_random_head_is_not_as_sure_as_a_swapped_model():
     assert unsure.signs["unsure-of-permutation"]
 
 
+@pytest.mark.simulation
 def test_healthy_sessions_are_hardly_ever_swapped():
     """Over 1500 healthy sessions of all kinds, no more fail than alpha allows."""
     generator = np.random.default_rng(11)

@@ -335,6 +335,7 @@ def test_nothing_to_beat():
     assert "nothing to beat" in finding.summary
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("num_labels", [2, 3, 20])
 def test_chance_is_called_worse_no_more_often_than_allowed(num_labels):
     """Answers drawn at random, on balanced and on uneven labels, fail in 5 % at most."""
@@ -432,6 +433,7 @@ def test_a_model_with_the_skill_asked_for_fails_no_more_often_than_allowed():
 # All of them
 
 
+@pytest.mark.simulation
 def test_no_check_fails_healthy_sessions():
     """Over 800 healthy sessions of 2 to 20 labels, 20 to 2000 rows, balances to 99/1.
 
@@ -542,6 +544,7 @@ def test_a_few_right_answers_prove_no_high_limit(n):
     assert "inconclusive" == finding.verdict
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("metric", ["accuracy", "f1_macro"])
 def test_a_model_at_the_limit_fails_as_seldom_as_alpha_says(metric):
     """Over 400 models whose accuracy is the limit, no more than 5 % fail, significantly."""

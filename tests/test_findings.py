@@ -43,6 +43,8 @@ NESTED = st.recursive(
 @st.composite
 def findings(draw):
     """A finding with whatever a check may put in, NumPy scalars and arrays included."""
+    causes = tuple(draw(st.lists(st.sampled_from(sorted(CAUSES)), max_size=3)))
+    certain = st.booleans() if causes else st.just(False)
     return Finding(
         draw(st.sampled_from(list(Verdict))),
         draw(st.text(max_size=20)),
@@ -50,8 +52,8 @@ def findings(draw):
         stage=draw(st.sampled_from(STAGES)),
         statistics=draw(st.dictionaries(st.text(max_size=6), NESTED, max_size=4)),
         p_value=draw(st.one_of(st.none(), st.floats(0, 1), st.floats(0, 1).map(np.float64))),
-        causes=tuple(draw(st.lists(st.sampled_from(sorted(CAUSES)), max_size=3))),
-        certain=draw(st.one_of(st.booleans(), st.booleans().map(np.bool_))),
+        causes=causes,
+        certain=draw(st.one_of(certain, certain.map(np.bool_))),
         fix=draw(st.text(max_size=9)),
         needs=tuple(draw(st.lists(st.text(max_size=5), max_size=2))),
         signs=draw(st.dictionaries(st.text(max_size=5), st.booleans().map(np.bool_), max_size=3)),
@@ -138,6 +140,12 @@ def test_values_are_frozen():
         finding.verdict = Verdict.FAILED
     with pytest.raises(dataclasses.FrozenInstanceError):
         Cause("diverged", "training", True, (), "").certain = False
+
+
+def test_nothing_is_certain_without_a_cause():
+    """A finding that calls its cause a fact, and names none, is an error of its check."""
+    with pytest.raises(ValueError, match=r"certain finding needs the cause .* got causes=\(\)"):
+        Finding(Verdict.FAILED, "wrong", certain=True)
 
 
 @pytest.mark.parametrize("code", CAUSES)

@@ -8,6 +8,7 @@ import pkgutil
 import re
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import pytest_bertcheck
@@ -196,5 +197,7 @@ def test_the_check_of_the_contributing_guide_works(pytester: pytest.Pytester) ->
 @pytest.mark.parametrize("name", MODULES)
 def test_docstring_examples_show_what_happens(name: str) -> None:
     """Every ``>>>`` in a docstring of the package gives what stands below it."""
+    if "strategies" in name and (6, 130) > hypothesis.__version_info__:
+        pytest.skip("the examples show how far Hypothesis shrinks; older ones do not get there")
     module = importlib.import_module(name)
     assert 0 == doctest.testmod(module).failed

@@ -28,6 +28,7 @@ from pytest_bertcheck.strategies import (
     training_histories,
 )
 
+pytestmark = pytest.mark.simulation
 some_examples = settings(deadline=None, max_examples=25)
 ENOUGH = 150
 """Examples with which every check that can tell a fault has the data to."""
