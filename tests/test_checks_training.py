@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import SGDClassifier
 from sklearn.metrics import log_loss
 
-from pytest_bertcheck import Evidence
+from pytest_bertcheck import Evidence, statistics
 from pytest_bertcheck.assertions import history_fields
 
 from .simulate import run_check, trained
@@ -230,6 +230,40 @@ def test_a_hard_task_is_open():
     finding = run_check("training_progressed", evidence)
     assert "inconclusive" == finding.verdict
     assert ("reference_y_pred",) == finding.needs
+
+
+def weighted_history(generator, *, epochs=30):
+    """Train with balanced class weights on a hard task, 9 of 10 labels equal; its losses."""
+    y = generator.random((2, 4000)) < 0.1
+    x = generator.normal(size=(2, 4000)) + y
+    weights = np.where(y, 5.0, 0.5 / 0.9)
+    slope, bias, history = 0.0, 0.0, {"loss": [], "val_loss": []}
+    for _ in range(epochs):
+        error = weights[0] * (1 / (1 + np.exp(-slope * x[0] - bias)) - y[0])
+        slope, bias = slope - 0.2 * (error * x[0]).mean(), bias - 0.2 * error.mean()
+        for name, part in (("loss", 0), ("val_loss", 1)):
+            chances = 1 / (1 + np.exp(-slope * x[part] - bias))
+            history[name].append(log_loss(y[part], chances, sample_weight=weights[part]))
+    return y[0].astype(int), history
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_class_weighted_loss_is_open(seed):
+    """A model trained with class weights learns, yet its loss stays above the prior's entropy."""
+    y_train, history = weighted_history(np.random.default_rng(seed))
+    assert history["loss"][-1] < 0.95 * history["loss"][0]
+    assert history["val_loss"][-1] > statistics.entropy(np.bincount(y_train))
+    finding = progressed(2, y_train=y_train, **history)
+    assert "inconclusive" == finding.verdict
+    assert "class-weighted" in finding.summary
+
+
+@pytest.mark.parametrize("gain", [0.012, 0.03, 0.048])
+def test_a_little_progress_is_open_unless_training_was_cut_short(gain):
+    """A loss a little below ln C may be a hard task's; after few steps it is a short training's."""
+    loss = [np.log(2), (1 - gain) * np.log(2)]
+    assert "inconclusive" == progressed(2, loss=loss, val_loss=loss).verdict
+    assert "failed" == progressed(2, loss=loss, val_loss=loss, train_steps=5).verdict
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ USUAL_LEARNING_RATES = (1e-5, 5e-5)
 """What fine-tuning a pretrained encoder takes. Source: Devlin et al. (2019), section A.3."""
 
 LEAST_PROGRESS = 0.05
+HARD_TASK = 0.01
 """Share of the loss of a model without any knowledge that training must have taken off."""
 
 
@@ -57,9 +58,11 @@ def training_progressed(
     Knowing nothing costs the smaller of ln C (equal chances) and H(p), the entropy of the
     training labels (the class prior). Facts rather than a test: the loss ended at NaN or infinity;
     no step was taken; or the best recorded loss, on training and on validation data, is less than
-    ``min_progress`` of it lower; if the answers are then associated with the labels all the same,
-    only a training that was cut short fails. A batch loss is noisy, so the training loss is judged
-    by its mean over the last third. A model whose answers are demonstrably good (accuracy beyond
+    ``min_progress`` of it lower. If a healthy training may look so, only one that was cut short
+    fails: the answers are associated with the labels all the same, the loss is 1 to
+    5 % lower (a hard task), or it lies between H(p) and ln C (a class-weighted loss costs more than
+    H(p) by its weights). A batch loss is noisy, so the training loss is judged by
+    its mean over the last third. A model whose answers are demonstrably good (accuracy beyond
     halfway from the majority's share to 1, lower Clopper-Pearson bound at ``alpha``) passes
     whatever its history: a loss on another scale is no defect.
 
@@ -150,11 +153,11 @@ def training_progressed(
         signs.get(sign, False)
         for sign in ("rate-far-below-usual", "steps-few", "less-than-an-epoch")
     )
-    if informative(evidence) and not cut_short:
+    doubt = _doubt_of_no_progress(evidence, ignorance, stalled, min_progress)
+    if doubt and not cut_short:
         return Finding(
             Verdict.INCONCLUSIVE,
-            f"hard task or hardly trained: {_course(loss, val_loss)}, knowing nothing costs "
-            f"{ignorance:.3f}, yet the answers tell something",
+            f"hardly any progress: {_course(loss, val_loss)}, {doubt}",
             statistics=stats,
             needs=() if evidence.reference_y_pred is not None else ("reference_y_pred",),
             signs=signs,
@@ -219,6 +222,21 @@ def _cost_of_knowing_nothing(evidence: Evidence) -> float | None:
         if len(counts) > 1:
             costs.append(statistics.entropy(counts))
     return min(costs, default=None)
+
+
+def _doubt_of_no_progress(
+    evidence: Evidence, ignorance: float, gain: float, min_progress: float
+) -> str:
+    """Say why a healthy training could have made so little progress; empty if none could."""
+    if informative(evidence):
+        return "but the answers tell something"
+    if HARD_TASK <= gain < LEAST_PROGRESS:
+        return f"{gain:.1%} below knowing nothing"
+    level = (1 - gain) * ignorance
+    uniform = float(np.log(max(evidence.num_labels or 0, 2)))
+    if ignorance * (1 + min_progress) < level < uniform * (1 - min_progress):
+        return f"or a class-weighted loss; H(p) {ignorance:.3f}"
+    return ""
 
 
 def _course(loss: Array | None, val_loss: Array | None) -> str:
