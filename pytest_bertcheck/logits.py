@@ -73,10 +73,11 @@ def summarise(logits: Array) -> LogitsSummary:
         for start in range(0, rows, step):
             block = logits[start : start + step]
             columns = np.ascontiguousarray(block.T) if width <= FEW_COLUMNS else block.T
-            top = _answer(columns, answers[start : start + step])
-            equal = equal and bool((block == logits[0]).all())
             total = columns.sum(axis=0)
-            if not np.isfinite(total).all():
+            finite = bool(np.isfinite(total).all())
+            top = _answer(columns, answers[start : start + step], finite=finite)
+            equal = equal and bool((block == logits[0]).all())
+            if not finite:  # a sum of finite numbers may be infinite, too
                 broken += int(np.count_nonzero(~np.isfinite(block).all(axis=1)))
                 if broken:
                     continue
@@ -84,9 +85,11 @@ def summarise(logits: Array) -> LogitsSummary:
             if width == 1:
                 centred = columns.astype(np.float64)
                 shares += float((1 / (1 + np.exp(-np.abs(centred)))).sum())
-                tops += float(np.maximum(columns, 1 - columns).sum(dtype=np.float64))
+                if probabilities:
+                    tops += float(np.maximum(columns, 1 - columns).sum(dtype=np.float64))
             else:
-                tops += float(top.sum(dtype=np.float64))
+                if probabilities:
+                    tops += float(top.sum(dtype=np.float64))
                 above = columns - top
                 centred = above - (above / width).sum(axis=0)  # divided first: none overflows
                 np.exp(above, out=above)
@@ -114,7 +117,7 @@ def summarise(logits: Array) -> LogitsSummary:
     )
 
 
-def _answer(columns: Array, answers: Array) -> Array:
+def _answer(columns: Array, answers: Array, *, finite: bool) -> Array:
     """Write the argmax over the columns, (C, b), to ``answers``, (b,); return the largest value.
 
     A single column is cut at one half, as for a probability.
@@ -124,7 +127,7 @@ def _answer(columns: Array, answers: Array) -> Array:
         single: Array = columns[0]
         return single
     top: Array = columns.max(axis=0)
-    if len(columns) > FEW_COLUMNS or np.isnan(top.sum()):
+    if len(columns) > FEW_COLUMNS or not finite:
         answers[:] = columns.argmax(axis=0)
         return top
     # The answer is the number of columns before the first that holds the largest value: counting
