@@ -232,7 +232,8 @@ CASES = {
         dataset_label_names=TWO)),
     "imbalanced, no y_true": ("classes_balanced", {}, lambda: Evidence(
         y_train=imbalanced(1940, 60), y_pred=turns(200, 2), dataset_label_names=TWO)),
-    "no two labels in training": ("classes_balanced", {}, lambda: Evidence(y_train=[0] * 50)),
+    "no two labels in training": ("classes_balanced", {}, lambda: Evidence(
+        y_train=[0] * 50, dataset_label_names=["ham"])),
     "fed in label order": (
         "training_data_shuffled", {"only_if_harmful": False}, lambda: Evidence(
             y_train=np.repeat([0, 1, 2], 100), dataset_label_names=NAMES)),
@@ -291,7 +292,7 @@ CASES = {
             outputs_for(erring(turns(300, 2), 3, 2), 2)), dataset_label_names=TWO)),
     "contradicted labels by chance perhaps": ("labels_clean", {}, lambda: Evidence(
         y_train=turns(30, 2), train_reference_probabilities=softmax(
-            outputs_for(erring(turns(30, 2), 6, 2), 2)))),
+            outputs_for(erring(turns(30, 2), 4, 2), 2)))),
     "doubtful labels that are no ids": ("labels_clean", {}, lambda: Evidence(
         y_train=[-1, -1], train_reference_probabilities=[[0.5, 0.5], [0.5, 0.5]])),
     # labels
@@ -325,9 +326,9 @@ CASES = {
         y_true=turns(300, 5), y_pred=np.array([0, 1, 4, 3, 2])[erring(turns(300, 5), 10, 5)],
         label_names=MORE_NAMES)),
     "swapped or confused": ("labels_not_swapped", {}, lambda: Evidence(
-        y_true=turns(300), y_pred=np.where(turns(300) < 2, 1, 2))),
+        y_true=turns(200, 2), y_pred=np.array([1, 1, 1, 0])[turns(200, 4)])),
     "swapped or confused, with names": ("labels_not_swapped", {}, lambda: Evidence(
-        y_true=turns(300), y_pred=np.where(turns(300) < 2, 1, 2), label_names=NAMES)),
+        y_true=turns(200, 2), y_pred=np.array([1, 1, 1, 0])[turns(200, 4)], label_names=TWO)),
     "swapped, y_true is no id": ("labels_not_swapped", {}, lambda: Evidence(
         y_true=[0, 1, 3], y_pred=[0, 1, 2], label_names=NAMES)),
     "swapped, answers that are no ids": ("labels_not_swapped", {}, lambda: Evidence(
@@ -377,7 +378,7 @@ CASES = {
     "a mask of ones throughout": ("attention_mask_valid", {}, lambda: masked(
         lambda mask: 0 * mask + 1, with_ids=False, kept_token_counts=3 + turns(40, 6))),
     "a text without a token": ("attention_mask_valid", {}, lambda: masked(
-        lambda mask: mask * (np.arange(40) > 0)[:, None])),
+        lambda mask: mask * (np.arange(40) > 0)[:, None], with_ids=False)),
     "a mask with gaps": ("attention_mask_valid", {}, lambda: masked(with_holes, with_ids=False)),
     "a mask that keeps other tokens": ("attention_mask_valid", {}, lambda: masked(
         lambda mask: mask, kept_token_counts=4 + turns(40, 2))),
@@ -546,9 +547,9 @@ CASES = {
     "probabilities cast to int": ("decoding_consistent", {}, lambda: decoded(
         lambda logits: np.zeros(90, dtype=int), outputs_for((drawn(90) + 1) % 3))),
     "probabilities rounded": ("decoding_consistent", {}, lambda: decoded(
-        lambda logits: softmax(logits).round().argmax(axis=1), waves(90, 3))),
+        lambda logits: softmax(logits).round().argmax(axis=1), waves(90, 5))),
     "a column cut at one half": ("decoding_consistent", {}, lambda: decoded(
-        lambda logits: logits[:, 1] > 0.5, waves(90, scale=3), y_true=waves(90).argmax(axis=1))),
+        lambda logits: logits[:, 1] > 0.5, waves(300), y_true=waves(300).argmax(axis=1))),
     "a sigmoid cut at one half": ("decoding_consistent", {}, lambda: two_columns(
         lambda logits: logits[:, 1] > 0)),
     "the first column cut at one half": ("decoding_consistent", {}, lambda: two_columns(
@@ -558,9 +559,10 @@ CASES = {
     "argmax of one column": ("decoding_consistent", {}, lambda: decoded(
         lambda logits: logits.argmax(axis=1), waves(90, 1, scale=3))),
     "one logit cut at one half": ("decoding_consistent", {}, lambda: decoded(
-        lambda logits: logits[:, 0] > 0.5, waves(90, 1, scale=3), y_true=waves(90, 1)[:, 0] > 0)),
+        lambda logits: logits[:, 0] > 0.5, waves(90, 1), label_names=TWO,
+        y_true=waves(90, 1)[:, 0] > 0)),
     "one logit cast to int": ("decoding_consistent", {}, lambda: decoded(
-        lambda logits: np.trunc(logits[:, 0]), waves(90, 1, scale=3))),
+        lambda logits: np.trunc(logits[:, 0]), waves(90, 1, scale=3), label_names=TWO)),
     "answers reversed": ("decoding_consistent", {}, lambda: decoded(
         lambda logits: logits.argmax(axis=1)[::-1])),
     "answers shifted": ("decoding_consistent", {}, lambda: decoded(
@@ -738,6 +740,189 @@ def as_file(sections):
 def as_sections(text):
     parts = re.split(r"^=== (.*)\n\n", text, flags=re.MULTILINE)[1:]
     return {heading: body.rstrip("\n") for heading, body in zip(parts[::2], parts[1::2], strict=True)}
+
+
+# The golden file
+
+
+@functools.cache
+def recorded():
+    return as_sections(GOLDEN.read_text(encoding="utf-8")) if GOLDEN.is_file() else {}
+
+
+@functools.cache
+def made():
+    return messages()
+
+
+def test_the_file_holds_these_messages_and_no_others():
+    """Each case has one section in messages.txt, in the order of the cases."""
+    assert [*made()] == [*recorded()], f"write it anew: {UPDATE}"
+
+
+@pytest.mark.parametrize(
+    "case", [*CASES, *(f"diagnosis: {name}" for name in DIAGNOSES), "misuse: ", "warning: "]
+)
+def test_a_message_is_the_recorded_one(case):
+    """Not a word of a message changes unless messages.txt changes with it."""
+    ours = {name: text for name, text in made().items() if name.endswith(f": {case}")
+            or name.startswith(case)}  # fmt: skip
+    assert ours
+    assert {name: recorded().get(name) for name in ours} == ours, f"write it anew: {UPDATE}"
+
+
+# Every place that makes a failure
+
+
+def makes_a_finding(node, local):
+    """Whether a call in a check may give a failed or inconclusive finding its words."""
+    name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+    if name == "Finding":
+        return not re.search("PASSED|SKIPPED", ast.unparse(node.args[0]))
+    if name == "replace":
+        return any(keyword.arg == "summary" for keyword in node.keywords)
+    return name in local
+
+
+def places():
+    """Return (file, first line, last line) of each such call; helpers count where they are called.
+
+    A helper is a function of the module that returns a finding and is no check itself.
+    """
+    found = []
+    for path in sorted(CHECKS.glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        local = {
+            node.name
+            for node in tree.body
+            if isinstance(node, ast.FunctionDef)
+            and not node.decorator_list
+            and ast.unparse(node.returns or ast.Constant(None)) == "Finding"
+        }
+        found += [
+            (path.name, node.lineno, node.end_lineno)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and makes_a_finding(node, local)
+        ]
+    return found
+
+
+@contextmanager
+def recorded_origins():
+    """Yield a list that fills with a finding's verdict and the lines of checks that made it."""
+    origins = []
+    made_by = Finding.__post_init__.__code__
+
+    def look(frame, event, argument):
+        if event != "call" or frame.f_code is not made_by:
+            return
+        verdict = frame.f_locals["self"].verdict
+        while frame is not None:
+            path = Path(frame.f_code.co_filename)
+            if path.parent == CHECKS:
+                origins.append((verdict, path.name, frame.f_lineno))
+            frame = frame.f_back
+
+    before = sys.getprofile()
+    sys.setprofile(look)
+    try:
+        yield origins
+    finally:
+        sys.setprofile(before)
+
+
+def test_every_place_that_makes_a_failure_has_a_case():
+    """No check can fail, or be inconclusive, in words that messages.txt does not hold."""
+    reached = set()
+    with recorded_origins() as origins:
+        for check, options, evidence in CASES.values():
+            origins.clear()
+            verdict = find_check(check)(evidence(), **options).verdict
+            # What a check makes and does not return is no message.
+            reached |= {(file, line) for of, file, line in origins if of is verdict}
+        run_checks(healthy_but_for_one_doubt())
+        reached |= {(file, line) for _, file, line in origins}
+    missed = [
+        f"{file}:{first}"
+        for file, first, last in places()
+        if not any((file, line) in reached for line in range(first, last + 1))
+    ]
+    assert [] == missed
+
+
+# What each message owes its reader
+
+
+def anchors():
+    return set(re.findall(r"^###? (\S+)$", DOCS.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_message_has_what_its_reader_needs(name):
+    """A first line that fits, numbers, a fix and a page; or else what would settle it."""
+    finding = finding_of(name)
+    lines = render_finding(finding).splitlines()
+    assert finding.verdict in (Verdict.FAILED, Verdict.INCONCLUSIVE)
+    assert len(finding.summary) <= FIRST_LINE_LIMIT
+    assert f"docs:  docs/checks.md#{finding.check}" == lines[-1]
+    assert {finding.check, *finding.causes} <= anchors()
+    if finding.verdict is Verdict.FAILED:
+        assert re.search(r"\d", finding.summary)
+        assert any(line.startswith("fix:   ") for line in lines)
+    else:
+        settled = re.search(r"would tell|see (\w+)", finding.summary)
+        assert settled or finding.needs or finding.fix
+        assert settled is None or settled[1] is None or settled[1] in anchors()
+
+
+@pytest.mark.parametrize("name", DIAGNOSES)
+def test_a_report_has_what_its_reader_needs(name):
+    """The findings of a report are quoted whole, and its cause comes with a way on."""
+    diagnosis = diagnose(DIAGNOSES[name]())
+    told = [f for f in diagnosis.findings if f.verdict in (Verdict.FAILED, Verdict.INCONCLUSIVE)]
+    for finding in told:
+        assert len(finding.summary) <= FIRST_LINE_LIMIT
+        assert finding.summary in str(diagnosis)
+    for cause in diagnosis.causes[:1]:
+        assert cause.fix or cause.settled_by
+        assert f"docs:  docs/checks.md#{cause.code}" in str(diagnosis)
+        assert cause.code in anchors()
+
+
+def enlarged(evidence, rows, letters):
+    """Return the evidence over again until it has so many rows, with names of so many letters."""
+    fields = {}
+    for name, value in evidence.fields().items():
+        if name in ("label_names", "dataset_label_names", "label2id_names", "unloaded_weights"):
+            # The difference comes last, so that only what is common to all is shown.
+            fields[name] = [text.rjust(letters, "w") for text in value.tolist()]
+        elif isinstance(value, np.ndarray) and name not in HISTORY:
+            times = -(-rows // len(value))
+            fields[name] = np.tile(value, (times, *[1] * (value.ndim - 1)))
+        else:
+            fields[name] = value
+    return Evidence(**fields)
+
+
+HISTORY = ("loss", "val_loss", "val_accuracy", "learning_rate", "overfit_loss")
+
+
+@pytest.mark.parametrize("name", CASES)
+@given(letters=st.integers(1, 60), rows=st.sampled_from([1, 1_000, 20_000]))
+@settings(deadline=None, max_examples=4)
+def test_a_first_line_fits_whatever_the_names(name, letters, rows):
+    """The longest names and more rows leave a first line within 100 characters."""
+    check, options, evidence = CASES[name]
+    finding = run_check(check, enlarged(evidence(), rows, letters), **options)
+    assert len(finding.summary) <= FIRST_LINE_LIMIT or finding.verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_first_line_fits_a_million_rows(name):
+    """Counts of seven digits and names of sixty letters leave it within 100 characters."""
+    check, options, evidence = CASES[name]
+    finding = run_check(check, enlarged(evidence(), 1_000_000, 60), **options)
+    assert len(finding.summary) <= FIRST_LINE_LIMIT or finding.verdict is Verdict.PASSED
 
 
 def main():

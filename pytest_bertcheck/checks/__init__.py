@@ -17,7 +17,7 @@ from typing import Any
 from .. import statistics
 from ..evidence import Evidence
 from ..findings import CAUSES, STAGES, Finding, Verdict
-from ..messages import probability
+from ..messages import FIRST_LINE_LIMIT, probability, safe
 
 __all__ = [
     "ALPHA",
@@ -253,10 +253,13 @@ def run_checks(
     for index, rejected in zip(tested, statistics.holm(p_values, alpha), strict=True):
         finding = findings[index]
         if finding.verdict is Verdict.FAILED and not rejected:
+            p_value = probability(finding.p_value or 0.0)
+            seen = finding.summary.removesuffix(f", {p_value}")
+            among = f"; {p_value} in {len(tested)} tests"
             findings[index] = dataclasses.replace(
                 finding,
                 verdict=Verdict.INCONCLUSIVE,
-                summary=f"{finding.summary}; not significant among {len(tested)} tests "
-                f"({probability(finding.p_value or 0.0)})",
+                summary=safe(seen, FIRST_LINE_LIMIT - len(among)) + among,
+                fix="among so many tests that may be chance (Holm's method): more rows would tell",
             )
     return tuple(findings)

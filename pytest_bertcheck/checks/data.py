@@ -45,7 +45,8 @@ def labels_valid(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     Source: tensorflow#8484, datasets#245.
     """
     num_labels = evidence.num_labels
-    problems: list[str] = []
+    limit = "below 0" if num_labels is None else f"outside 0..{num_labels - 1}"
+    problems: list[tuple[str, ...]] = []
     fixes: list[str] = []
     wrong_rows = 0
     for field in ("y_true", "y_train", "train_y_true"):
@@ -60,19 +61,23 @@ def labels_valid(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
             continue
         wrong_rows += wrong
         values = sorted(int(value) for value in np.unique(labels[outside])[:5])
-        problems.append(f"{field} has {wrong}/{len(labels)} ids {_some(values)}")
+        problems.append((field, f"{wrong}/{len(labels)}", share(wrong, len(labels)), _some(values)))
         fixes.append(_range_fix(field, labels, values, num_labels))
     statistics_ = {"num_labels": num_labels, "out_of_range": wrong_rows}
     if problems:
-        limit = "" if num_labels is None else f" outside 0..{num_labels - 1}"
+        field, rows, _, some = problems[0]
+        several = len(problems) > 1
         return Finding(
             Verdict.FAILED,
-            f"labels out of range: {'; '.join(problems)}{limit}",
+            f"labels out of range: {', '.join(f'{p[2]} of {p[0]}' for p in problems)} {limit}"
+            if several
+            else f"labels out of range: {field} has {rows} ids {limit}: {some}",
             statistics=statistics_,
             causes=("label-out-of-range",),
             certain=True,
             fix="\n".join(dict.fromkeys(fixes)),
             signs={"labels-out-of-range": True},
+            table=(("field", "rows", "share", "ids"), *problems) if several else (),
         )
     known = "at least 0" if num_labels is None else f"within 0..{num_labels - 1}"
     return Finding(
@@ -127,7 +132,10 @@ def classes_balanced(
     names, counts = _train_counts(evidence)
     rows, num_labels = int(counts.sum()), len(counts)
     if num_labels < 2:
-        return Finding(Verdict.INCONCLUSIVE, "y_train holds no two labels to compare")
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            "y_train holds no two labels to compare: label_names would tell which it lacks",
+        )
     largest, smallest = int(counts.argmax()), int(counts.argmin())
     pair = int(counts[largest] + counts[smallest])
     rate = 1 / (1 + max_imbalance_ratio)
@@ -146,32 +154,33 @@ def classes_balanced(
     signs = {"training-imbalanced": bool(ratio > max_imbalance_ratio)}
     description = (
         f"{share(int(counts[largest]), rows)} of {count(rows, 'training row')} are "
-        f"{quoted(names[largest], 20)}, {counts[smallest]} are {quoted(names[smallest], 20)}"
+        f"{quoted(names[largest], 10)}, {counts[smallest]:,} {quoted(names[smallest], 10)}"
     )
     if p_value > alpha and not (ratio > max_imbalance_ratio and _answers_are(evidence, largest)):
         summary = f"training labels within {max_imbalance_ratio:g}:1: {description}"
         if ratio > max_imbalance_ratio:
             summary = f"{description}: too few rows to tell if beyond {max_imbalance_ratio:g}:1"
         return Finding(Verdict.PASSED, summary, statistics=stats, signs=signs)
-    consequence = ""
     if evidence.confusion is not None and largest < evidence.confusion.num_labels:
         collapse = collapse_test(evidence.confusion, largest, alpha)
         stats["collapse_p_value"] = p_value = collapse.p_value
         signs["imbalance-collapse"] = collapse.collapsed
         if not collapse.collapsed:
-            summary = f"training is imbalanced and the model copes: {description}"
+            summary = f"imbalanced, and the model copes: {description}"
             return Finding(Verdict.PASSED, summary, statistics=stats, p_value=p_value, signs=signs)
-        description = description.partition(",")[0]
-        consequence = ", and so are the answers to all others"
+        description = (
+            f"{share(int(counts[largest]), rows)} of {count(rows, 'training row')} are "
+            f"{quoted(names[largest], 14)}, and so are the answers"
+        )
     elif evidence.answers is not None:
-        summary = f"training is imbalanced, y_true would tell if the model copes: {description}"
+        summary = f"{description}: harmful? y_true would tell"
         return Finding(
             Verdict.INCONCLUSIVE, summary, statistics=stats, needs=("y_true",), signs=signs
         )
     shown = ", ".join(f"{label}: {weights[label]:.3g}" for label in order[::-1][:8])
     return Finding(
         Verdict.FAILED,
-        f"imbalanced: {description}{consequence}, {probability(p_value)}",
+        f"imbalanced: {description}, {probability(p_value)}",
         statistics=stats,
         p_value=p_value,
         causes=("class-imbalance",),
@@ -260,7 +269,10 @@ def training_data_shuffled(
     labels = np.unique(y_train, return_counts=True)[1]
     rows, last = len(y_train), int(y_train[-1])
     if len(labels) < 2:
-        return Finding(Verdict.INCONCLUSIVE, "y_train holds one label only: it has no order")
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            "y_train holds one label only: two or more would tell whether it is shuffled",
+        )
     in_order = statistics.runs_too_few(y_train)
     runs = 1 + int(np.count_nonzero(y_train[1:] != y_train[:-1]))
     expected = float(labels @ (rows - labels + 1)) / rows
@@ -279,10 +291,10 @@ def training_data_shuffled(
                 p_value=in_order,
                 signs=signs,
             )
-        enough = _enough(_rows_to_see_order, alpha=alpha, num_labels=len(labels))
+        needed = _rows_to_see_order(alpha=alpha, power=0.9, num_labels=len(labels))
         return Finding(
             Verdict.INCONCLUSIVE,
-            f"too few rows to tell their order: {versus}{enough}",
+            f"order open: {versus}; {needed:,} balanced rows would tell",
             statistics=figures,
         )
     fix = (
@@ -308,8 +320,8 @@ def training_data_shuffled(
         if collapse.collapsed:
             return dataclasses.replace(
                 failure,
-                summary="fed in label order: the other labels are answered with "
-                f"{_name(evidence, last, 14)}, the last one fed, {probability(p_value)}",
+                summary=f"fed in label order: {collapse.answered_others}/{collapse.others} other "
+                f"rows get {_name(evidence, last, 14)}, the last label fed, {probability(p_value)}",
                 p_value=p_value,
             )
         if demonstrably_good(evidence, alpha):
@@ -322,7 +334,7 @@ def training_data_shuffled(
             )
     return Finding(
         Verdict.INCONCLUSIVE,
-        f"y_train is in label order: {versus}; was it fed so, without shuffling?",
+        f"y_train in label order: {versus}; fed so?",
         statistics=figures,
         p_value=None if collapse is None else p_value,
         causes=("training-data-sorted",),
@@ -446,9 +458,10 @@ def splits_consistent(
     if p_value > alpha:
         return Finding(
             Verdict.INCONCLUSIVE,
-            f"{worst.seen}: chance or a faulty split?{worst.enough()}",
+            f"{worst.seen}{worst.enough() or ': chance or a faulty split?'}",
             statistics=figures,
             p_value=p_value,
+            fix="if the split is faulty: train_test_split(rows, stratify=labels, random_state=0)",
         )
     order = np.argsort(-np.abs(train / m - true / n), kind="stable")
     return Finding(
@@ -490,7 +503,7 @@ def _never_there(
     return [
         Suspicion(
             statistics.hypergeometric_at_most(0, lacking + having, int(there[label]), lacking),
-            f"{names[label]} is never in {split}, but {share(int(there[label]), having)} of "
+            f"{names[label]} is never in {split}, {share(int(there[label]), having)} of "
             f"{having:,} {other} rows",
             partial(
                 _enough,
@@ -586,7 +599,7 @@ def labels_informative(
         p_value = min(1.0, 2 * min(p_value, ranked))
     total, hits = confusion.total, confusion.right
     majority = float(confusion.support.max()) / total
-    right = f"TF-IDF gets {hits}/{total} training rows right ({share(hits, total)})"
+    right = f"TF-IDF right on {share(hits, total)} of {total:,} rows"
     tells = p_value <= 0.01
     figures: dict[str, Any] = {
         "accuracy": hits / total,
@@ -609,8 +622,8 @@ def labels_informative(
         if below <= alpha:
             return Finding(
                 Verdict.FAILED,
-                f"labels tell nothing: TF-IDF right on {share(hits, total)} of {total:,} rows, one "
-                f"label is {majority:.0%} of them, {probability(below)}",
+                f"labels tell nothing: {right}, one label is {majority:.0%} of them, "
+                f"{probability(below)}",
                 statistics=figures,
                 p_value=below,
                 causes=("labels-shuffled",),
@@ -621,9 +634,10 @@ def labels_informative(
         enough = _enough(_rows_for_skill, alpha=alpha, min_skill=min_skill, majority_share=majority)
     return Finding(
         Verdict.INCONCLUSIVE,
-        f"training labels may say nothing about the texts: {right}{enough}",
+        f"labels may tell nothing: {right}{enough}",
         statistics=figures,
         causes=("labels-shuffled",),
+        fix="read five (text, label) pairs: if they are right, the task is beyond a bag of words",
         signs=signs,
     )
 
@@ -693,9 +707,12 @@ def labels_not_noisier(
     if not total or not np.isfinite(evidence.train_logits).all():
         return Finding(
             Verdict.INCONCLUSIVE,
-            "no label has rows in the training sample and in the evaluation set to compare"
+            "no label is both in train_y_true and in y_true: nothing to compare"
             if not total
             else "train_logits hold NaN or infinity: nothing to compare",
+            fix="give train_logits and train_y_true of training rows with the labels of y_true"
+            if not total
+            else "find out first why training rows give NaN: see training_progressed",
         )
     train_rows, rows = (_some_of_each(side, counts) for side in sides)
     train_wrong = y_train[train_rows] != answers_of(evidence.train_logits)[train_rows]
@@ -752,7 +769,7 @@ def labels_not_noisier(
     )
     return Finding(
         Verdict.INCONCLUSIVE,
-        f"training labels noisier, by chance perhaps: {right}{enough}",
+        f"labels noisier? {right}{enough}",
         statistics=figures,
         p_value=p_value,
         causes=("labels-noisy",),

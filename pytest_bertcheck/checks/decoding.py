@@ -25,6 +25,7 @@ __all__ = ["Mistake", "decoding_consistent", "known_mistakes", "predictions_alig
 Array = npt.NDArray[Any]
 
 ARGMAX_LINE = "y_pred = outputs.logits.argmax(axis=-1)  # one label per row, shape (n,)"
+CUT_LINE = "y_pred = (outputs.logits[:, 0] > 0).astype(int)  # > 0.5 if it is a probability"
 MOST_BATCH_SIZES = 64
 
 
@@ -152,7 +153,7 @@ def decoding_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         p_value=None if certain else p_value,
         causes=causes,
         certain=certain,
-        fix=_fix(causes[0], explained),
+        fix=_fix(causes[0], explained, logits.shape[1]),
         signs=signs,
         table=_answer_table(evidence) if one_each else (),
     )
@@ -203,7 +204,7 @@ def _gives(mistake: Mistake, y_pred: Array) -> bool:
     return answers is not None and np.array_equal(answers, y_pred)
 
 
-def _fix(cause: str, explained: list[Mistake]) -> str:
+def _fix(cause: str, explained: list[Mistake], width: int) -> str:
     seen = f"\n# seen: {explained[0].description}" if explained else ""
     if cause == "label-mapping-swapped":
         return "map names through the data set's own order, not the model's" + seen
@@ -211,7 +212,7 @@ def _fix(cause: str, explained: list[Mistake]) -> str:
         return "predict without shuffling: shuffle=False, and keep y_true beside the texts" + seen
     if cause == "label-out-of-range":
         return "use the same first id, 0, when encoding and decoding" + seen
-    return ARGMAX_LINE + seen
+    return (ARGMAX_LINE if width > 1 else CUT_LINE) + seen
 
 
 def _answer_table(evidence: Evidence) -> tuple[tuple[str, ...], ...]:
@@ -503,8 +504,8 @@ def predictions_aligned(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     if p_value <= alpha and renamed * len(rows) < 0.9 * moved * total:
         return Finding(
             Verdict.FAILED,
-            f"rows misaligned: {right}, with {description} {share(moved, len(rows))}, "
-            f"{probability(p_value)}",
+            f"rows misaligned: {share(hits, total)} of {total:,} right, "
+            f"{share(moved, len(rows))} with {description}, {probability(p_value)}",
             statistics={**stats, "accuracy_realigned": moved / len(rows), "order": description},
             p_value=p_value,
             causes=("labels-misaligned",),
@@ -588,7 +589,7 @@ def _lost_orders(y_true: Array, answers: Array) -> Iterator[tuple[str, float, Ar
     for workers in WORKERS:
         dealt = np.concatenate([rows[first::workers] for first in range(workers)])
         others.append((f"the shares of {workers} workers interleaved", np.argsort(dealt)))
-        others.append((f"the shares of {workers} workers put end to end", dealt))
+        others.append((f"the shares of {workers} workers end to end", dealt))
     for description, source in others:
         yield description, 2 * len(others), rows, source
 

@@ -96,6 +96,7 @@ def label_mapping_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Fin
         "in the data",
         statistics=numbers,
         needs=("dataset_label_names",) if dataset is None else (),
+        fix="" if dataset is None else "if they mean the same label, give it one name on both sides",
         table=_name_table(model, dataset or []),
     )
 
@@ -263,15 +264,16 @@ def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         "moved_labels": [names[label] for label in moved],
     }
     first = next(label for label in moved if confusion.support[label])
-    goes = f"{quoted(names[first], 14)} is answered {quoted(names[permutation[first]], 14)}"
+    goes = f"{quoted(names[first], 10)} is answered {quoted(names[permutation[first]], 10)}"
     rights = f"{share(hits, total)} right, unswapped {share(after, total)}"
     lone = any(_without_its_strongest(confusion, errors, cycle) > 0.1 for cycle in swapped)
     if lone or 2 * after < total or 2 * recovered < confusion.support[moved].sum():
         return Finding(
             Verdict.INCONCLUSIVE,
-            f"swapped or strongly confused labels, cannot tell: {goes}; {rights}",
+            f"swapped or confused labels? {goes}; {rights}",
             statistics=numbers,
             p_value=p_value,
+            fix="compare the data set's names with the model's id2label, id by id",
             needs=() if evidence.label_names is not None else ("label_names",),
         )
     signs = {
@@ -280,7 +282,7 @@ def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     }
     return Finding(
         Verdict.FAILED,
-        f"labels swapped: {len(moved)} of {num_labels}, {goes}; {rights}, {probability(p_value)}",
+        f"labels swapped: {len(moved)}/{num_labels}, {goes}; {rights}, {probability(p_value)}",
         statistics=numbers,
         p_value=p_value,
         causes=("label-mapping-swapped", "argmin-decoded", "weights-not-loaded"),

@@ -264,7 +264,7 @@ def not_collapsed(
     counts = _answer_counts(evidence)
     label, total = int(counts.argmax()), len(answers)
     top = int(counts[label])
-    name = quoted(evidence.names[label], 20)
+    name = quoted(evidence.names[label], 14)
     stats: dict[str, Any] = {
         "most_predicted": evidence.names[label],
         "share": top / total,
@@ -309,7 +309,7 @@ def not_collapsed(
         )
         return Finding(
             Verdict.INCONCLUSIVE,
-            f"undecided: {everything} ({base}); about {needed} would tell",
+            f"{everything} ({base}); about {needed} would tell",
             statistics={**stats, "needed": needed},
             p_value=p_value,
             needs=("y_true",) if evidence.y_true is None else (),
@@ -445,12 +445,12 @@ def beats_majority(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     worse = below <= alpha and hits < expected
     signs = {"informative": tells_something, "below-chance": worse}
     right = f"{hits}/{total} right ({share(hits, total)})"
-    always = f"always {quoted(evidence.names[majority], 20)} gets {share(int(true.max()), total)}"
+    always = f"always {quoted(evidence.names[majority], 14)} gets {share(int(true.max()), total)}"
     if worse:
         return Finding(
             Verdict.FAILED,
             f"worse than chance: {confusion.hits[label]}/{true[label]} "
-            f"{quoted(evidence.names[label], 16)} right, chance gets "
+            f"{quoted(evidence.names[label], 12)} right, chance gets "
             f"{true[label] * confusion.predicted[label] / total:.0f}; {share(hits, total)} of all, "
             f"{probability(below)}",
             statistics=stats,
@@ -473,9 +473,10 @@ def beats_majority(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         return Finding(Verdict.PASSED, summary, statistics=stats, p_value=below, signs=signs)
     return Finding(
         Verdict.INCONCLUSIVE,
-        f"no better than chance: {right}, {always}; hard task or broken pipeline?",
+        f"at chance: {right}, {always}; hard task or broken?",
         statistics=stats,
         p_value=below,
+        fix="see not_far_below_reference: a plain model tells a hard task from a broken pipeline",
         needs=() if evidence.reference_y_pred is not None else ("reference_y_pred",),
         signs=signs,
     )
@@ -502,7 +503,10 @@ def not_far_below_reference(
     num_labels = confusion.num_labels
     rows = in_range(num_labels, evidence.y_true, evidence.reference_y_pred)
     if not rows.any():
-        return Finding(Verdict.INCONCLUSIVE, "y_true or reference_y_pred lie outside the label ids")
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            "y_true or reference_y_pred lie outside the label ids: see labels_valid",
+        )
     y_true, reference = evidence.y_true[rows], evidence.reference_y_pred[rows]
     p_value = far_below(y_true, evidence.answers[rows], reference, num_labels, min_share_of_skill)
     total, hits = len(y_true), int((evidence.answers[rows] == y_true).sum())
@@ -521,7 +525,7 @@ def not_far_below_reference(
     }
     versus = (
         f"{share(hits, total)} right, TF-IDF reference {share(reference_hits, total)} "
-        f"of the same {total}"
+        f"of the same {count(total, 'row')}"
     )
     if worse:
         return Finding(
@@ -589,13 +593,13 @@ def every_class_predicted(
     p_value = min(1.0, occurring * (1 - min_recall) ** support)
     facts = (
         f"{len(never)} of {count(occurring, 'label')} never predicted, "
-        f"{quoted(evidence.names[label], 20)} in {count(support, 'example')}"
+        f"{quoted(evidence.names[label], 14)} in {count(support, 'example')}"
     )
     if p_value > alpha:
         enough = statistics.trials_for_power(min_recall, 0.0, alpha / occurring, 0.9)
         return Finding(
             Verdict.INCONCLUSIVE,
-            f"{facts}; {enough} would tell",
+            f"{facts}; {enough} of it would tell",
             statistics={**numbers, "needed": enough},
             p_value=p_value,
             table=_label_table(evidence),
@@ -669,12 +673,11 @@ def metric_at_least(
         "limit": limit,
         "examples": total,
     }
-    shown = safe(name, 30)
+    shown = safe(name, 24)
     if high < limit:
         return Finding(
             Verdict.FAILED,
-            f"{shown} too low: {value:.3f}, at most {high:.3f} by its upper bound; "
-            f"the limit is {limit:g}, n = {total:,}",
+            f"{shown} too low: {value:.3f}, upper bound {high:.3f}, limit {limit:g}, n = {total:,}",
             statistics=numbers,
             fix="diagnose(evidence) says what is wrong, if anything; or lower the limit",
             table=_label_table(evidence),
@@ -682,16 +685,17 @@ def metric_at_least(
     if low >= limit:
         return Finding(
             Verdict.PASSED,
-            f"{shown} {value:.3f}, at least {low:.3f} by its lower bound; the limit is {limit:g}",
+            f"{shown} {value:.3f}, lower bound {low:.3f}, limit {limit:g}",
             statistics=numbers,
         )
     gap = abs(value - limit)
     needed = ceil(total * ((high - low) / 2 / gap) ** 2) if gap > 1e-9 else None
-    more = f"; about {needed:,} examples would tell" if needed and needed < 10**9 else ""
+    more = f"; about {needed:,} examples would tell" if needed and needed < 10**8 else ""
     return Finding(
         Verdict.INCONCLUSIVE,
-        f"{shown} {value:.3f} is between {low:.3f} and {high:.3f}; the limit is {limit:g}{more}",
+        f"{shown} {value:.3f}, bounds {low:.3f} and {high:.3f}, limit {limit:g}{more}",
         statistics={**numbers, "needed": needed},
+        fix="" if more else "only a limit further from the value can be told from it",
     )
 
 

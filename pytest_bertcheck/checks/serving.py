@@ -97,8 +97,8 @@ def reload_equal(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         signs["weights-unloaded"] = len(unloaded) > 0
         stats["unloaded_weights"] = [str(name) for name in unloaded]
         if len(unloaded):
-            more = f" and {len(unloaded) - 1} more" if len(unloaded) > 1 else ""
-            problems.append(f"{quoted(unloaded[0], 30)}{more} left random")
+            such_as = "such as " if len(unloaded) > 1 else ""
+            problems.append(f"{len(unloaded)} left random, {such_as}{quoted(unloaded[0], 24)}")
     again = evidence.reloaded_logits
     if again is not None and evidence.logits is not None:
         first = evidence.logits[: len(again)]
@@ -108,9 +108,8 @@ def reload_equal(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         signs["reload-differs"] = not same
         stats |= {"largest_difference": largest, "changed_answers": changed}
         if not same:
-            problems.append(
-                f"{changed}/{len(again)} answers change on reload, outputs by up to {largest:.2g}"
-            )
+            size = "" if problems else f" on reload, outputs by up to {largest:.2g}"
+            problems.append(f"{changed}/{len(again)} answers change{size}")
     if not signs:
         return Finding(Verdict.SKIPPED, "skipped: needs logits to compare with", needs=("logits",))
     if problems:
@@ -176,7 +175,7 @@ def padding_invariant(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
 
     Source: huggingface/transformers#278, #1948, padding that was fed without its mask.
     """
-    return _against(evidence, "padded_logits", "padding-changes-outputs", "padding further")
+    return _against(evidence, "padded_logits", "padding-changes-outputs", "more padding")
 
 
 @check(
@@ -271,7 +270,7 @@ def _against(evidence: Evidence, field: str, sign: str, change: str) -> Finding:
     if calls_differ:
         return Finding(
             Verdict.INCONCLUSIVE,
-            f"{change} changes outputs, but so does an identical call",
+            f"{change} changes outputs, but so does an identical call: see deterministic",
             statistics=stats,
         )
     # Against what is common to a row the size would hide what decides between the labels.
@@ -281,6 +280,7 @@ def _against(evidence: Evidence, field: str, sign: str, change: str) -> Finding:
             Verdict.INCONCLUSIVE,
             f"{change} changes outputs by up to {largest:.2g}: half precision, or padding?",
             statistics=stats,
+            fix="run both calls in float32: what differs still is not half precision",
         )
     likely = ("attention-mask-ignored", "dropout-at-inference")
     certain = field == "padded_logits" and calls_differ is False

@@ -88,7 +88,7 @@ def truncation_harmless(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     if not compared:
         return Finding(
             Verdict.INCONCLUSIVE,
-            f"{facts}: whether that hurts takes one of {' or '.join(_SETTLED_BY)}",
+            f"{facts}: harmful? {_SETTLED_BY[0]} would tell",
             statistics=stats,
             needs=_SETTLED_BY,
             signs=signs,
@@ -129,8 +129,8 @@ def _tail_against_head(evidence: Evidence, cut: Any) -> tuple[float, str]:
     head = evidence.answers[rows] == y_true if evidence.answers is not None else y_true < 0
     tail = answers_of(evidence.tail_logits)[rows] == y_true
     p_value = statistics.paired_worse(int((tail & ~head).sum()), int((head & ~tail).sum()))
-    right = f"{share(int(head.sum()), len(rows))} right from the head"
-    return p_value, f"{right}, {share(int(tail.sum()), len(rows))} from the tail"
+    right = f"head {share(int(head.sum()), len(rows))} right"
+    return p_value, f"{right}, tail {share(int(tail.sum()), len(rows))}"
 
 
 def _has_reference(evidence: Evidence) -> bool:
@@ -152,7 +152,7 @@ def _kept_against_whole(evidence: Evidence) -> tuple[float, str]:
     total = len(y_true)
     on_kept = share(int((kept == y_true).sum()), total)
     on_whole = share(int((whole == y_true).sum()), total)
-    return p_value, f"TF-IDF gets {on_kept} on them, {on_whole} on all"
+    return p_value, f"TF-IDF {on_kept} right on them, {on_whole} on all"
 
 
 def _quantiles(name: str, counts: Any) -> tuple[str, ...]:
@@ -178,7 +178,7 @@ def inputs_distinct(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     the same number of tokens too, they may well be the same.
     """
     signs: dict[str, bool] = {}
-    problems: list[str] = []
+    problems: list[tuple[str, str]] = []  # each in full, and in a word
     causes: list[str] = []
     stats: dict[str, Any] = {}
     total = 0
@@ -197,7 +197,7 @@ def inputs_distinct(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         stats |= {"distinct_inputs": len(times), "examples": total, "most_repeated": most}
         signs["inputs-equal"] = total > 1 and most > 0.98 * total and not same_texts
         if signs["inputs-equal"]:
-            problems.append(f"{most}/{total} texts are encoded as the same ids")
+            problems.append((f"{most}/{total} texts are encoded as the same ids", "alike"))
             causes += ["inputs-constant", "truncation-loses-signal"]
     if evidence.kept_token_counts is not None:
         total = len(evidence.kept_token_counts)
@@ -206,7 +206,7 @@ def inputs_distinct(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         # Not every tokenizer adds special tokens: ids that differ are no empty inputs.
         signs["inputs-empty"] = empty > 0.98 * total and signs.get("inputs-equal", True)
         if signs["inputs-empty"]:
-            problems.append(f"{empty}/{total} texts keep no token but the special ones")
+            problems.append((f"{empty}/{total} texts keep no token but special ones", "empty"))
             causes.append("inputs-constant")
     if evidence.unknown_token_share is not None:
         total = len(evidence.unknown_token_share)
@@ -215,12 +215,13 @@ def inputs_distinct(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         signs["inputs-unknown"] = unknown > 0.98 * total
         signs["unknown-tokens-many"] = unknown > total / 2
         if signs["inputs-unknown"]:
-            problems.append(f"{unknown}/{total} texts are mostly [UNK]")
+            problems.append((f"{unknown}/{total} texts are mostly [UNK]", "mostly [UNK]"))
             causes += ["vocabulary-mismatch", "inputs-constant"]
     if problems:
         return Finding(
             Verdict.FAILED,
-            f"inputs constant: {'; '.join(problems)}",
+            f"inputs constant: {problems[0][0]}"
+            + "".join(f", {word}" for _, word in problems[1:]),
             statistics=stats,
             causes=tuple(dict.fromkeys(causes)),
             certain=True,
@@ -280,8 +281,8 @@ def vocabulary_matches(
         if outside.any():
             worst = int(ids[outside].max())
             return _mismatch(
-                f"{stats['ids_outside']:,} of {ids.size:,} token ids, up to {worst:,}, have no "
-                f"embedding (the model has {rows:,})",
+                f"{stats['ids_outside']}/{ids.size} token ids outside the {rows:,} embeddings, "
+                f"such as {worst:,}",
                 stats,
             )
     good = demonstrably_good(evidence, alpha)
@@ -305,7 +306,11 @@ def vocabulary_matches(
         return _unknown_tokens(evidence, stats, undecided, alpha, max_unknown_share)
     if undecided:
         return Finding(
-            Verdict.INCONCLUSIVE, undecided, statistics=stats, needs=("unknown_token_share",)
+            Verdict.INCONCLUSIVE,
+            undecided,
+            statistics=stats,
+            fix=_RESIZE,
+            needs=("unknown_token_share",),
         )
     if "ids_outside" not in stats and "padded_with" not in stats and size is None:
         return Finding(
@@ -354,6 +359,7 @@ def _unknown_tokens(
             undecided or f"undecided: {facts}; {needed} such texts would tell",
             statistics=stats,
             p_value=p_value,
+            fix=_RESIZE if undecided else "",
             signs=signs,
         )
     return Finding(
@@ -365,6 +371,9 @@ def _unknown_tokens(
     )
 
 
+_RESIZE = "after adding tokens: model.resize_token_embeddings(len(tokenizer))"
+
+
 def _mismatch(problem: str, stats: dict[str, Any]) -> Finding:
     return Finding(
         Verdict.FAILED,
@@ -373,7 +382,7 @@ def _mismatch(problem: str, stats: dict[str, Any]) -> Finding:
         causes=("vocabulary-mismatch",),
         certain=True,
         fix="AutoTokenizer.from_pretrained of the very folder that the model is loaded from;\n"
-        "after adding tokens: model.resize_token_embeddings(len(tokenizer))",
+        f"{_RESIZE}",
     )
 
 
@@ -423,7 +432,7 @@ def attention_mask_valid(evidence: Evidence, *, alpha: float = ALPHA) -> Finding
     stats["empty"] = empty
     if empty > total / 2:
         return _bad_mask(
-            f"{empty}/{total} texts are masked out, as by token_type_ids in its place",
+            f"{empty}/{total} texts are masked out, as by token_type_ids",
             stats,
             _BY_NAME,
         )
@@ -432,7 +441,7 @@ def attention_mask_valid(evidence: Evidence, *, alpha: float = ALPHA) -> Finding
     masked = _masked_ids(evidence)
     if masked is not None and len(masked) > 1:
         real = int(np.count_nonzero(((mask == 0) & (ids != _padding_id(evidence))).any(axis=1)))
-        as_segments = ", as by token_type_ids in its place" if (mask[:, 0] == 0).all() else ""
+        as_segments = ", as by token_type_ids" if (mask[:, 0] == 0).all() else ""
         return _bad_mask(
             f"it leaves real tokens out in {real}/{total} texts{as_segments}", stats, _BY_NAME
         )
@@ -443,13 +452,13 @@ def attention_mask_valid(evidence: Evidence, *, alpha: float = ALPHA) -> Finding
         return _bad_mask(
             f"padding is left in for {left_in}/{total} texts: {why}",
             stats,
-            "pass attention_mask=encoding['attention_mask'] to the model",
+            "pass attention_mask=encoding['attention_mask'] to the model, in training and after",
             signs,
         )
     doubts = {
         "no token at all": empty,
         "gaps": holed if masked is None else 0,
-        "another number of tokens than the tokenizer kept": _counted_otherwise(evidence, kept),
+        "another length than kept_token_counts": _counted_otherwise(evidence, kept),
     }
     if any(doubts.values()):
         what, number = next(item for item in doubts.items() if item[1])
@@ -457,6 +466,7 @@ def attention_mask_valid(evidence: Evidence, *, alpha: float = ALPHA) -> Finding
             Verdict.INCONCLUSIVE,
             f"attention mask in doubt: {number}/{total} texts have {what}",
             statistics=stats,
+            fix="print the ids of one such text beside its mask: 1 for tokens, 0 for padding",
             needs=("input_ids",) if ids is None else (),
             signs=signs,
         )
@@ -505,7 +515,7 @@ def _padding_left_in(evidence: Evidence, kept: npt.NDArray[Any]) -> tuple[int, s
     tokens = evidence.kept_token_counts
     if tokens is not None and mask.all() and len(np.unique(tokens)) > 1:
         shorter = int(np.count_nonzero(tokens < kept))
-        return shorter, "it is all ones, and their tokens are fewer"
+        return shorter, "ones over fewer tokens"
     return 0, ""
 
 

@@ -159,6 +159,7 @@ def training_progressed(
             Verdict.INCONCLUSIVE,
             f"hardly any progress: {_course(loss, val_loss)}, {doubt}",
             statistics=stats,
+            fix="overfit 16 rows first: if that works, train longer, or the task is hard",
             needs=() if evidence.reference_y_pred is not None else ("reference_y_pred",),
             signs=signs,
         )
@@ -175,7 +176,9 @@ def training_progressed(
         statistics=stats,
         causes=causes,
         fix="learning_rate between 1e-5 and 5e-5, at least 3 epochs; overfit 16 rows first to see "
-        "that the wiring works",
+        "that the wiring works"
+        if learnt_nothing
+        else "read five (text, label) pairs of the training rows: were labels shuffled or corrupted?",
         signs=signs,
         table=_history_table(evidence),
     )
@@ -235,17 +238,21 @@ def _doubt_of_no_progress(
     level = (1 - gain) * ignorance
     uniform = float(np.log(max(evidence.num_labels or 0, 2)))
     if ignorance * (1 + min_progress) < level < uniform * (1 - min_progress):
-        return f"or a class-weighted loss; H(p) {ignorance:.3f}"
+        return f"class weights? H(p) {ignorance:.3f}"
     return ""
 
 
 def _course(loss: Array | None, val_loss: Array | None) -> str:
     parts = [
-        f"{name} {series[0]:.3f} -> {series[-1]:.3f}"
+        f"{name} {_digits(series[0])} -> {_digits(series[-1])}"
         for name, series in (("loss", loss), ("val_loss", val_loss))
         if series is not None
     ]
     return ", ".join(parts)
+
+
+def _digits(loss: float) -> str:
+    return f"{loss:.3f}" if abs(loss) < 100 else f"{loss:.3g}"
 
 
 def _history_table(evidence: Evidence) -> tuple[tuple[str, ...], ...]:
@@ -326,7 +333,7 @@ def loss_matches_outputs(
     if forms is None or not points:
         return Finding(
             Verdict.INCONCLUSIVE,
-            "a loss is computed of finite outputs and label ids in range, which there are not",
+            "no loss to compare, for NaN or ids out of range: see logits_valid and labels_valid",
         )
     reported = [float(evidence.val_loss[point]) for point in points]
     plain = forms[0].value
@@ -349,7 +356,7 @@ def loss_matches_outputs(
     if found is not None and (same_rows or not found.sound):
         return Finding(
             Verdict.FAILED,
-            f"loss misconfigured: {reported[0]:.4g} is {found.name}; cross-entropy: {plain:.4g}",
+            f"loss misconfigured: {reported[0]:.4g} is {found.name}, expected {plain:.4g}",
             statistics=stats,
             causes=("loss-misconfigured",),
             certain=True,
@@ -449,7 +456,7 @@ def _forms_of_loss(evidence: Evidence, label_smoothing: float | None = None) -> 
             "or one unit with a sigmoid and BinaryCrossentropy",
         )
         yield LossForm(
-            "binary cross-entropy of a softmax over one unit",
+            "binary cross-entropy of a one-unit softmax",
             float(-np.log(KERAS_EPSILON) * ones.mean()),
             sound=False,
             fix="one unit takes a sigmoid, not a softmax",
@@ -504,7 +511,7 @@ def _forms_of_columns(
         if given:
             yield LossForm("binary cross-entropy to one-hot rows", to_one_hot)
         else:
-            yield _wrong("binary cross-entropy, logits taken for probabilities", to_one_hot)
+            yield _wrong("binary cross-entropy, logits as probabilities", to_one_hot)
 
 
 _ACTIVATION = "no activation on the output layer (Dense(C)) under from_logits=True"
@@ -567,7 +574,8 @@ def accuracy_as_reported(
     if len(answers) != len(y_true):
         return Finding(
             Verdict.INCONCLUSIVE,
-            f"{count(len(answers), 'answer')} for {count(len(y_true), 'example')}: no accuracy",
+            f"{count(len(answers), 'answer')} for {count(len(y_true), 'example')}: see "
+            "decoding_consistent",
         )
     point: int | None
     if same_rows:
@@ -601,8 +609,8 @@ def accuracy_as_reported(
     other = _other_accuracy(evidence, reported, allowed)
     return Finding(
         Verdict.FAILED,
-        f"accuracy misreported: {reported:.4f} reported, {right}/{len(y_true)} right ({own:.4f})"
-        + (f"; it is {other}" if other else ""),
+        f"accuracy misreported: {reported:.4f}{f' ({other})' if other else ''}, but "
+        f"{right}/{len(y_true)} right ({own:.4f})",
         statistics=stats,
         causes=("metric-misreported",),
         certain=True,
@@ -694,7 +702,8 @@ def learning_rate_schedule(
     stats: dict[str, Any] = {"points": points, "peak_learning_rate": highest}
     table = _rate_table(rates)
     if not np.isfinite(rates).all():
-        return _broken_schedule("it is infinite", stats, table)
+        infinite = int(np.count_nonzero(~np.isfinite(rates)))
+        return _broken_schedule(f"{infinite} of {points} rates are infinite", stats, table)
     # The last step of a decay may end a rounding below zero.
     below = np.flatnonzero(rates < -1e-6 * abs(highest))
     if len(below):
@@ -876,7 +885,8 @@ def overfits_small_batch(
     stats: dict[str, Any] = {"points": len(loss), "first_overfit_loss": start}
     if not np.isfinite(end):
         return _cannot_overfit(
-            f"the loss became {end:g}",
+            f"the loss became {end:g}, first at point "
+            f"{1 + int(np.flatnonzero(~np.isfinite(loss))[0])} of {len(loss)}",
             stats,
             ("diverged", "loss-misconfigured"),
             {"loss-not-finite": True},
@@ -909,8 +919,8 @@ def overfits_small_batch(
     if third < 2 or still_falls:
         return Finding(
             Verdict.INCONCLUSIVE,
-            f"not learnt by heart: loss {start:.3f} -> {end:.3f} in {count(len(loss), 'point')}; "
-            "take more steps",
+            f"not learnt by heart: loss {_digits(start)} -> {_digits(end)} in "
+            f"{count(len(loss), 'point')}; more steps would tell",
             statistics=stats,
         )
     causes = (
@@ -920,9 +930,9 @@ def overfits_small_batch(
     )
     floor = float(np.log1p((labels - 1) / np.e)) if labels and labels > 1 else None
     at_floor = floor is not None and not never_moved and abs(best - floor) < 0.03 * floor
-    settled = f"loss {start:.3f} -> {best:.3f}, expected below {target:.3f}"
+    settled = f"loss {_digits(start)} -> {_digits(best)}, expected below {target:.3f}"
     return _cannot_overfit(
-        f"{settled}; the floor of a softmax applied twice" if at_floor else settled,
+        f"{settled}; floor of softmax twice" if at_floor else settled,
         stats,
         causes,
         signs,
