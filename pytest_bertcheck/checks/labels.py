@@ -139,10 +139,10 @@ def _moved(
     if not moved:
         return ""
     first = moved[0]
-    there = quoted(dataset[first], 12) if first < len(dataset) else "nothing"
+    there = quoted(dataset[first], 10) if first < len(dataset) else "nothing"
     return (
-        f"{len(moved)}/{len(model)} names at other ids; {first} is {quoted(model[first], 12)} in "
-        f"the model, {there} in the data"
+        f"{len(moved)}/{len(model)} names moved; {first} is {quoted(model[first], 10)} in the "
+        f"model, {there} in the data"
     )
 
 

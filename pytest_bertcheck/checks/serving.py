@@ -98,7 +98,7 @@ def reload_equal(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         stats["unloaded_weights"] = [str(name) for name in unloaded]
         if len(unloaded):
             such_as = "such as " if len(unloaded) > 1 else ""
-            problems.append(f"{len(unloaded)} left random, {such_as}{quoted(unloaded[0], 24)}")
+            problems.append(f"{len(unloaded)} left random, {such_as}{quoted(unloaded[0], 20)}")
     again = evidence.reloaded_logits
     if again is not None and evidence.logits is not None:
         first = evidence.logits[: len(again)]
