@@ -151,7 +151,8 @@ def render_finding(finding: Finding, causes: Sequence[Cause] = (), *, page: str 
         named = finding.causes if not finding.certain else finding.causes[:1]
         joined = " | ".join(named[:4])
         meaning = f": {CAUSES[named[0]][1]}" if len(named) == 1 else ""
-        lines.append(f"cause: {joined}{meaning}")
+        perhaps = "" if finding.verdict.value == "failed" else "perhaps "
+        lines.append(f"cause: {perhaps}{joined}{meaning}")
     lines += _fix_lines(finding.fix)
     if finding.needs:
         lines.append(f"needs: {', '.join(finding.needs)}")

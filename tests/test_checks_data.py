@@ -65,7 +65,7 @@ def test_one_id_out_of_range_is_a_fact(seed, num_labels, outside, field):
         assert "failed" == finding.verdict
         assert finding.certain
         assert ("label-out-of-range",) == finding.causes
-        assert f"{field} has 1/12 ids {wrong} outside 0..{num_labels - 1}" in finding.summary
+        assert f"{field} has 1/12 ids outside 0..{num_labels - 1}: {wrong}" in finding.summary
         assert 1 == finding.statistics["out_of_range"]
         assert finding.fix
 
@@ -97,9 +97,9 @@ def test_without_the_number_of_labels_only_negative_ids_are_found(ids, verdict):
 def test_ids_are_found_in_every_field_at_once():
     """Evaluation and training labels that are both wrong are both named."""
     evidence = Evidence(y_true=[1, 2, 3], y_train=[0, -1], dataset_label_names=["a", "b", "c"])
-    summary = run_check("labels_valid", evidence).summary
-    assert "y_true has 1/3 ids 3" in summary
-    assert "y_train has 1/2 ids -1" in summary
+    finding = run_check("labels_valid", evidence)
+    assert "33% of y_true, 50% of y_train outside 0..2" in finding.summary
+    assert {("y_true", "1/3", "33%", "3"), ("y_train", "1/2", "50%", "-1")} <= {*finding.table}
 
 
 def test_an_encoder_fitted_on_raw_ids_from_one():
@@ -455,7 +455,7 @@ def test_a_model_fed_in_label_order_is_found_in_the_suite(num_labels, seed):
     as_sorted = fed_batch_by_batch(run, np.argsort(run.y_train, kind="stable"))
     finding = run_check("training_data_shuffled", as_sorted)
     assert "failed" == finding.verdict
-    assert f"answered with '{run.names[-1]}', the last one fed" in finding.summary
+    assert f"other rows get '{run.names[-1]}', the last label fed" in finding.summary
     assert "training-data-sorted" == diagnose(as_sorted).causes[0].code
     shuffled = fed_batch_by_batch(run, np.random.default_rng(seed).permutation(600))
     assert "passed" == run_check("training_data_shuffled", shuffled).verdict
@@ -472,7 +472,7 @@ def test_a_data_set_stored_in_label_order_is_no_defect():
     assert "passed" == good.verdict
     alone = run_check("training_data_shuffled", Evidence(y_train=y_train))
     assert "inconclusive" == alone.verdict
-    assert "was it fed so" in alone.summary
+    assert "fed so?" in alone.summary
     weak = run.evidence(y_train=y_train, logits=np.random.default_rng(0).normal(size=(300, 3)))
     assert "inconclusive" == run_check("training_data_shuffled", weak).verdict
     assert "failed" == run_check(
@@ -554,8 +554,8 @@ def test_a_slice_is_a_legitimate_evaluation_set():
 @pytest.mark.parametrize(
     ("y_true", "options", "says"),
     [
-        ([0, 1, 2], {}, "'2' is never in training, but 33% of 3 evaluation rows"),
-        ([0] * 9, {"allow_missing": False}, "'1' is never in evaluation, but 50% of 8 training"),
+        ([0, 1, 2], {}, "'2' is never in training, 33% of 3 evaluation rows"),
+        ([0] * 9, {"allow_missing": False}, "'1' is never in evaluation, 50% of 8 training"),
         ([0, 0, 1], {"max_difference": 0.1}, "is 50% of training, "),
     ],
     ids=["never trained", "never evaluated", "other shares"],
@@ -733,8 +733,8 @@ def test_few_rows_prove_no_noise():
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"train_y_true": [-1] * 4}, "no label has rows in the training sample and"),
-        ({"y_true": [1] * 4, "train_y_true": [0] * 4}, "no label has rows"),
+        ({"train_y_true": [-1] * 4}, "no label is both in train_y_true and in y_true"),
+        ({"y_true": [1] * 4, "train_y_true": [0] * 4}, "no label is both in"),
         ({"train_logits": np.full((4, 2), np.nan)}, "train_logits hold NaN or infinity"),
     ],
     ids=["hidden labels", "other labels", "not finite"],

@@ -74,7 +74,7 @@ def test_the_same_names_in_another_order_are_a_fact(names, seed):
     assert ("label-mapping-swapped",) == finding.causes
     assert finding.signs["names-in-other-order"]
     moved = sum(i != to for i, to in enumerate(order))
-    assert f"{moved}/{len(names)} names at other ids" in finding.summary
+    assert f"{moved}/{len(names)} names moved" in finding.summary
 
 
 @given(names=LABEL_NAMES, seed=SEEDS)

@@ -102,7 +102,7 @@ def _range_fix(
             return f"{value} marks {SENTINELS[value]}: drop the rows, {field}[{field} >= 0]"
     if num_labels is not None and max(values) >= num_labels:
         return (
-            f"set num_labels={max(values) + 1} if the label exists; otherwise look for a header "
+            f"set num_labels={labels.max() + 1} if the label exists; otherwise look for a header "
             f"row or an empty label in {field}"
         )
     return f"encode {field} as 0..C-1, for example with sklearn.preprocessing.LabelEncoder"

@@ -70,7 +70,11 @@ def label_mapping_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Fin
                 else ("label-mapping-swapped",)
             ),
             certain=not hidden,
-            fix=_mapping_to_paste(dataset or [name for name in model if name]),
+            fix="pass outputs.logits, not hidden states or a tuple element"
+            if hidden
+            else "name each label once, in the order of training: id2label={0: ..., 1: ...}"
+            if dataset is None and inverse in (None, model)
+            else _mapping_to_paste(dataset or model),
             signs={"names-in-other-order": bool(moved)},
             table=_name_table(model, dataset or inverse or []),
         )

@@ -97,8 +97,8 @@ def reload_equal(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         signs["weights-unloaded"] = len(unloaded) > 0
         stats["unloaded_weights"] = [str(name) for name in unloaded]
         if len(unloaded):
-            such_as = "such as " if len(unloaded) > 1 else ""
-            problems.append(f"{len(unloaded)} left random, {such_as}{quoted(unloaded[0], 20)}")
+            such_as = ", such as" if len(unloaded) > 1 else ":"
+            problems.append(f"{len(unloaded)} left random{such_as} {quoted(unloaded[0], 20)}")
     again = evidence.reloaded_logits
     if again is not None and evidence.logits is not None:
         first = evidence.logits[: len(again)]

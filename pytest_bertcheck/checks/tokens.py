@@ -105,6 +105,8 @@ def truncation_harmless(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
             p_value=p_value,
             signs=signs,
         )
+    longest = stats["max_length_for_99_percent"]
+    enough = "keeps 99% of the texts whole" if longest <= MOST_TOKENS else "is the most that BERT takes"
     return Finding(
         Verdict.FAILED,
         f"truncation loses the label: {kept} of {whole} tokens kept; {description}, "
@@ -112,12 +114,15 @@ def truncation_harmless(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         statistics=stats,
         p_value=p_value,
         causes=("truncation-loses-signal",),
-        fix=f"max_length={_next_length(stats['max_length_for_99_percent'])} keeps 99% of the texts "
-        "whole (512 is BERT's limit);\nor cut the middle: keep the first and the last tokens",
+        fix=f"max_length={_next_length(longest)} {enough};\n"
+        "or cut the middle: keep the first and the last tokens",
         signs=signs,
         table=table,
     )
 
+
+MOST_TOKENS = 512
+"""What BERT has position embeddings for."""
 
 _SETTLED_BY = ("tail_logits", "kept_reference_y_pred")
 
@@ -161,7 +166,7 @@ def _quantiles(name: str, counts: Any) -> tuple[str, ...]:
 
 
 def _next_length(tokens: int) -> int:
-    return int(min(512, max(8, 8 * np.ceil(tokens / 8))))
+    return int(min(MOST_TOKENS, max(8, 8 * np.ceil(tokens / 8))))
 
 
 @check(
@@ -221,7 +226,7 @@ def inputs_distinct(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         return Finding(
             Verdict.FAILED,
             f"inputs constant: {problems[0][0]}"
-            + "".join(f", {word}" for _, word in problems[1:]),
+            + (f" (also {', '.join(word for _, word in problems[1:])})" if problems[1:] else ""),
             statistics=stats,
             causes=tuple(dict.fromkeys(causes)),
             certain=True,
@@ -301,6 +306,7 @@ def vocabulary_matches(
                 f"texts are padded with the id {pads[0]}, the model's pad_token_id is "
                 f"{evidence.pad_token_id}",
                 stats,
+                "or model.config.pad_token_id = tokenizer.pad_token_id",
             )
     if evidence.unknown_token_share is not None:
         return _unknown_tokens(evidence, stats, undecided, alpha, max_unknown_share)
@@ -374,7 +380,7 @@ def _unknown_tokens(
 _RESIZE = "after adding tokens: model.resize_token_embeddings(len(tokenizer))"
 
 
-def _mismatch(problem: str, stats: dict[str, Any]) -> Finding:
+def _mismatch(problem: str, stats: dict[str, Any], fix: str = _RESIZE) -> Finding:
     return Finding(
         Verdict.FAILED,
         f"vocabulary mismatch: {problem}",
@@ -382,7 +388,7 @@ def _mismatch(problem: str, stats: dict[str, Any]) -> Finding:
         causes=("vocabulary-mismatch",),
         certain=True,
         fix="AutoTokenizer.from_pretrained of the very folder that the model is loaded from;\n"
-        f"{_RESIZE}",
+        f"{fix}",
     )
 
 
@@ -458,7 +464,7 @@ def attention_mask_valid(evidence: Evidence, *, alpha: float = ALPHA) -> Finding
     doubts = {
         "no token at all": empty,
         "gaps": holed if masked is None else 0,
-        "another length than kept_token_counts": _counted_otherwise(evidence, kept),
+        "another number of tokens than kept_token_counts": _counted_otherwise(evidence, kept),
     }
     if any(doubts.values()):
         what, number = next(item for item in doubts.items() if item[1])
@@ -515,7 +521,7 @@ def _padding_left_in(evidence: Evidence, kept: npt.NDArray[Any]) -> tuple[int, s
     tokens = evidence.kept_token_counts
     if tokens is not None and mask.all() and len(np.unique(tokens)) > 1:
         shorter = int(np.count_nonzero(tokens < kept))
-        return shorter, "ones over fewer tokens"
+        return shorter, "the mask is all ones"
     return 0, ""
 
 

@@ -238,7 +238,7 @@ def _doubt_of_no_progress(
     level = (1 - gain) * ignorance
     uniform = float(np.log(max(evidence.num_labels or 0, 2)))
     if ignorance * (1 + min_progress) < level < uniform * (1 - min_progress):
-        return f"class weights? H(p) {ignorance:.3f}"
+        return f"class-weighted? H(p) {ignorance:.3f}"
     return ""
 
 
@@ -445,15 +445,16 @@ def _forms_of_loss(evidence: Evidence, label_smoothing: float | None = None) -> 
         starts = np.arange(0, rows, size)
         sums = np.add.reduceat(each, starts)
         yield LossForm(name, float((sums / np.diff([*starts, rows])).mean()))
-        yield LossForm("summed over the rows of a batch, not averaged", float(sums.mean()))
+        yield LossForm(
+            "summed over the rows of a batch, not averaged", float(sums.mean()), fix=_AVERAGE
+        )
     if width == 1:
         ones = y_true == 0
         yield LossForm(
             "a softmax over one unit, which is always 1",
             0.0,
             sound=False,
-            fix=f"as many units as labels and {FROM_LOGITS};\n"
-            "or one unit with a sigmoid and BinaryCrossentropy",
+            fix=_MORE_UNITS,
         )
         yield LossForm(
             "binary cross-entropy of a one-unit softmax",
@@ -468,10 +469,10 @@ def _forms_of_loss(evidence: Evidence, label_smoothing: float | None = None) -> 
         else:
             for added in (0.0, KERAS_EPSILON):
                 each = _clipped_binary(outputs[:, 0], y_true, added)
-                yield _wrong("logits taken for probabilities", each)
+                yield _wrong("logits taken for probabilities", each, _BINARY_FROM_LOGITS)
     else:
         yield from _forms_of_columns(outputs, probabilities, y_true, given)
-    yield LossForm("summed over the rows, not averaged", plain * rows)
+    yield LossForm("summed over the rows, not averaged", plain * rows, fix=_AVERAGE)
 
 
 def _forms_of_columns(
@@ -515,6 +516,12 @@ def _forms_of_columns(
 
 
 _ACTIVATION = "no activation on the output layer (Dense(C)) under from_logits=True"
+_AVERAGE = "reduction='sum_over_batch_size' (Keras), 'mean' (PyTorch), or compare like with like"
+_BINARY_FROM_LOGITS = "BinaryCrossentropy(from_logits=True) on the raw output and labels 0 and 1"
+_MORE_UNITS = (
+    f"as many units as labels and {FROM_LOGITS};\n"
+    "or one unit with a sigmoid and BinaryCrossentropy"
+)
 
 
 def _wrong(name: str, each: Array | float, fix: str = FROM_LOGITS) -> LossForm:
@@ -713,14 +720,16 @@ def learning_rate_schedule(
             table,
         )
     if peak is not None and highest > 1.01 * peak:
-        return _broken_schedule(f"it peaks at {highest:.2g}, asked was {peak:.2g}", stats, table)
+        problem = f"it peaks at {highest:.2g}, asked was {peak:.2g}"
+        return _broken_schedule(problem, stats, table, _ASKED)
     if peak is not None and highest < peak * (0.99 - 2 / points):
-        return _broken_schedule(
-            f"it never gets beyond {highest:.2g}, asked was {peak:.2g}", stats, table
-        )
+        problem = f"it never gets beyond {highest:.2g}, asked was {peak:.2g}"
+        return _broken_schedule(problem, stats, table, _ASKED)
     good = demonstrably_good(evidence, alpha)
     if highest <= 0 and not good:
-        return _broken_schedule(f"it is zero at all {points} points", stats, table)
+        return _broken_schedule(
+            f"it is zero at all {points} points", stats, table, f"learning_rate=2e-5; {_SCHEDULE}"
+        )
     shapes = {
         "rate-zero-mostly": _zero_mostly(rates),
         "rate-rises-to-the-end": _rises_to_the_end(rates),
@@ -749,11 +758,15 @@ _SHAPES = {
     "rate-rises-to-the-end": "rises to the very end",
     "rate-jumps": "jumps in mid-run",
 }
+_ASKED = "give the learning rate that was asked for to the optimizer that really steps"
 _SCHEDULE = "num_warmup_steps is about a tenth of num_training_steps, the steps really taken"
 
 
 def _broken_schedule(
-    problem: str, stats: dict[str, Any], table: tuple[tuple[str, ...], ...]
+    problem: str,
+    stats: dict[str, Any],
+    table: tuple[tuple[str, ...], ...],
+    fix: str = _SCHEDULE,
 ) -> Finding:
     return Finding(
         Verdict.FAILED,
@@ -761,7 +774,7 @@ def _broken_schedule(
         statistics=stats,
         causes=("learning-rate-schedule-broken",),
         certain=True,
-        fix=_SCHEDULE,
+        fix=fix,
         table=table,
     )
 
@@ -890,6 +903,7 @@ def overfits_small_batch(
             stats,
             ("diverged", "loss-misconfigured"),
             {"loss-not-finite": True},
+            f"learning_rate=2e-5 and gradients clipped at norm 1;\n{FROM_LOGITS}",
         )
     loss = loss[np.isfinite(loss)]
     best = float(loss.min())
@@ -898,10 +912,11 @@ def overfits_small_batch(
     stats |= {"best_overfit_loss": best, "target": target}
     if start == 0 and end == 0:
         return _cannot_overfit(
-            "the loss is exactly 0 from the start",
+            "the loss is exactly 0 from the start; softmax over one unit?",
             stats,
             ("loss-misconfigured",),
             {"cannot-overfit": True},
+            _MORE_UNITS,
         )
     never_moved = float(np.ptp(loss)) < 0.01 * ignorance
     signs = {"cannot-overfit": best > target, "overfit-loss-never-moved": never_moved}
@@ -932,7 +947,7 @@ def overfits_small_batch(
     at_floor = floor is not None and not never_moved and abs(best - floor) < 0.03 * floor
     settled = f"loss {_digits(start)} -> {_digits(best)}, expected below {target:.3f}"
     return _cannot_overfit(
-        f"{settled}; floor of softmax twice" if at_floor else settled,
+        f"{settled}; softmax applied twice?" if at_floor else settled,
         stats,
         causes,
         signs,
@@ -940,13 +955,17 @@ def overfits_small_batch(
 
 
 def _cannot_overfit(
-    problem: str, stats: dict[str, Any], causes: tuple[str, ...], signs: dict[str, bool]
+    problem: str,
+    stats: dict[str, Any],
+    causes: tuple[str, ...],
+    signs: dict[str, bool],
+    fix: str = f"{FROM_LOGITS};\ncompare a weight before and after one step",
 ) -> Finding:
     return Finding(
         Verdict.FAILED,
         f"cannot overfit a small batch: {problem}",
         statistics=stats,
         causes=causes,
-        fix=f"{FROM_LOGITS};\ncompare a weight before and after one step",
+        fix=fix,
         signs=signs,
     )

@@ -66,7 +66,7 @@ def test_mask_and_segments_exchanged(tokenizer) -> None:
     ):
         own = {"input_ids": encoding["input_ids"], "pad_token_id": tokenizer.pad_token_id}
         assert_attention_mask_valid(encoding["attention_mask"], **own)
-        with pytest.raises(AssertionError, match="as by token_type_ids in its place"):
+        with pytest.raises(AssertionError, match="as by token_type_ids"):
             assert_attention_mask_valid(encoding["token_type_ids"], **own)
 
 
@@ -82,7 +82,7 @@ def test_tokenizer_of_another_model(model, tokenizer, tmp_path) -> None:
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     file.write_text("\n".join([*special, *words, *known]))
     larger = BertTokenizerFast(str(file), model_max_length=16)
-    with pytest.raises(AssertionError, match="have no embedding"):
+    with pytest.raises(AssertionError, match="outside the"):
         assert_vocabulary_matches(larger, model, texts)
     file.write_text("\n".join([*special[1:], "[PAD]", *known]))
     padded = BertTokenizerFast(str(file), model_max_length=16)

@@ -167,7 +167,7 @@ def test_zero_code_run_fails_a_random_head(
         "--bertcheck", "--bertcheck-model=base", "--bertcheck-data=mails.csv"
     )
     assert 1 == result.ret
-    result.stdout.fnmatch_lines(["weights not loaded: 1 left random, 'classifier'; *"])
+    result.stdout.fnmatch_lines(["weights not loaded: 1 left random: 'classifier'; *"])
 
 
 @pytest.mark.parametrize(
