@@ -100,7 +100,9 @@ def label_mapping_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Fin
         "in the data",
         statistics=numbers,
         needs=("dataset_label_names",) if dataset is None else (),
-        fix="" if dataset is None else "if they mean the same label, give it one name on both sides",
+        fix=""
+        if dataset is None
+        else "if they mean the same label, give it one name on both sides",
         table=_name_table(model, dataset or []),
     )
 

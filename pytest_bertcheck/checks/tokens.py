@@ -106,7 +106,7 @@ def truncation_harmless(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
             signs=signs,
         )
     longest = stats["max_length_for_99_percent"]
-    enough = "keeps 99% of the texts whole" if longest <= MOST_TOKENS else "is the most that BERT takes"
+    enough = "keeps 99% of the texts whole" if longest <= MOST_TOKENS else "is the most BERT takes"
     return Finding(
         Verdict.FAILED,
         f"truncation loses the label: {kept} of {whole} tokens kept; {description}, "

@@ -178,7 +178,7 @@ def training_progressed(
         fix="learning_rate between 1e-5 and 5e-5, at least 3 epochs; overfit 16 rows first to see "
         "that the wiring works"
         if learnt_nothing
-        else "read five (text, label) pairs of the training rows: were labels shuffled or corrupted?",
+        else "read five (text, label) training pairs: were labels shuffled or corrupted?",
         signs=signs,
         table=_history_table(evidence),
     )
@@ -519,8 +519,7 @@ _ACTIVATION = "no activation on the output layer (Dense(C)) under from_logits=Tr
 _AVERAGE = "reduction='sum_over_batch_size' (Keras), 'mean' (PyTorch), or compare like with like"
 _BINARY_FROM_LOGITS = "BinaryCrossentropy(from_logits=True) on the raw output and labels 0 and 1"
 _MORE_UNITS = (
-    f"as many units as labels and {FROM_LOGITS};\n"
-    "or one unit with a sigmoid and BinaryCrossentropy"
+    f"as many units as labels and {FROM_LOGITS};\nor one unit with a sigmoid and BinaryCrossentropy"
 )
 
 
