@@ -20,7 +20,7 @@ from ..findings import Finding, Verdict
 from ..logits import summarise
 from ..messages import count, probability, quoted, safe, share
 from ..statistics import Confusion
-from . import ALPHA, check
+from . import ALPHA, check, reject_health
 
 __all__ = [
     "Collapse",
@@ -229,7 +229,10 @@ def _examples_of_collapse(
     ``true_share`` is that label's share of ``y_true``; without it ``y_true`` is not at hand.
     """
     if true_share is None:
+        reject_health("answered_share", answered_share, max_share)
         return statistics.trials_for_power(max_share, answered_share, alpha, power)
+    reject_health("answered_share", answered_share, max_share_of_others)
+    reject_health("true_share", true_share, 1, below=True)
     others = statistics.trials_for_power(max_share_of_others, answered_share, alpha, power)
     return ceil(others / (1 - true_share))
 
@@ -615,6 +618,7 @@ def _examples_for_a_metric(
     *, alpha: float, power: float, limit: float = 0.9, accuracy: float = 0.8
 ) -> int:
     """Count for the metric ``accuracy``, and a model whose accuracy is below the limit."""
+    reject_health("accuracy", accuracy, limit, below=True)
     return statistics.trials_for_power(limit, accuracy, alpha, power)
 
 
@@ -713,7 +717,7 @@ def _scorer(
     """
     y_true, answers = evidence.y_true, evidence.answers
     if callable(metric):
-        return lambda rows: float(metric(y_true[rows], answers[rows]))
+        return lambda rows: _number(metric(y_true[rows], answers[rows]))
     if not isinstance(metric, str):
         raise TypeError(
             f"metric: expected a scorer's name or a function (y_true, y_pred), got {metric!r:.60}"
@@ -738,6 +742,13 @@ def _scorer(
     if not np.isfinite(value):
         raise ValueError(f"metric: {metric!r} is {value} for these labels and answers")
     return score
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"metric: expected a number from it, got {value!r:.60}") from error
 
 
 class _Recorded(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
