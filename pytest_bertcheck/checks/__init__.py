@@ -239,9 +239,9 @@ def reject_health(name: str, value: float, limit: float, *, below: bool = False)
 def _reject_bad_case(name: str, value: Any) -> None:
     if name in LEAST_NUMBERS:
         least = LEAST_NUMBERS[name]
-        if not isinstance(value, Integral) or value < least:
+        if not isinstance(value, Integral) or int(value) < least:
             raise ValueError(f"{name}: expected a number from {least} on, got {value!r:.60}")
-    elif not name.endswith("_per_row") and not (isinstance(value, Real) and 0 <= value <= 1):
+    elif not name.endswith("_per_row") and not (isinstance(value, Real) and 0 <= float(value) <= 1):
         raise ValueError(f"{name}: expected a share from 0 to 1, got {value!r:.60}")
 
 
