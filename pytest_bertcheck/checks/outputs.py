@@ -93,8 +93,10 @@ def logits_valid(
     """Are the raw outputs finite, of the right width, and different for different inputs?
 
     Facts rather than tests: NaN or infinity, a width that is not the number of labels, rows that
-    are all equal. Outputs that are already probabilities are an error only where raw logits were
-    asked for (``allow_probabilities=False``): a head with a softmax is legitimate.
+    are all equal (a single column of exact ones is what a softmax over one unit gives). Rows of
+    exact zeros and ones may be equal because a model is sure of one label; where all are right
+    that is inconclusive. Outputs that are already probabilities are an error only where raw logits
+    were asked for (``allow_probabilities=False``): a head with a softmax is legitimate.
     """
     logits = evidence.logits
     rows, width = logits.shape
@@ -140,6 +142,24 @@ def logits_valid(
         stats["train_confidence"] = trained
         signs["confidence-lost-since-training"] = outputs.confidence < trained / 3
     signs["outputs-are-probabilities"] = outputs.probabilities
+    if outputs.equal and rows > 1 and _saturated_and_right(evidence):
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"outputs saturated: all {rows} rows are the same exact zeros and ones, none wrong; "
+            "give logits",
+            statistics=stats,
+            signs=signs | {"logits-bit-equal": False, "logits-constant": False},
+        )
+    signs["single-output-is-one"] = rows > 1 and width == 1 and bool((logits == 1).all())
+    if signs["single-output-is-one"]:
+        return Finding(
+            Verdict.FAILED,
+            f"outputs constant: the only column is exactly 1 in all {rows} rows",
+            statistics=stats,
+            causes=("loss-misconfigured",),
+            fix="a softmax over one unit is always 1: Dense(1, activation='sigmoid'), or two units",
+            signs=signs,
+        )
     if signs.get("logits-bit-equal"):
         return Finding(
             Verdict.FAILED,
@@ -168,6 +188,14 @@ def logits_valid(
         statistics=stats,
         signs=signs,
     )
+
+
+def _saturated_and_right(evidence: Evidence) -> bool:
+    """Whether outputs are exact zeros and ones and right: so sure is a good model of one label."""
+    if not (evidence.outputs.probabilities and np.isin(evidence.logits, (0, 1)).all()):
+        return False
+    confusion = evidence.confusion
+    return confusion is not None and confusion.right == confusion.total > 0
 
 
 @dataclass(frozen=True)
