@@ -78,7 +78,7 @@ MOST_OF_ALL = 0.95
 """Most that may be answered with one label where y_true is not recorded: see not_collapsed."""
 LEAST_OF_SKILL = 0.75
 """Least that a model has of the reference's skill: see not_far_below_reference."""
-LEAST_PROGRESS = 0.07
+LEAST_PROGRESS = 0.03
 """Least that a recorded loss is below what knowing nothing costs: see training_progressed."""
 VOCABULARY = 30_522
 TOKENS = 32

@@ -107,6 +107,10 @@ SIGNS: dict[str, tuple[str, str]] = {
     ),
     "reference-below-chance": ("a TF-IDF model is right less often than by chance too", ""),
     "reload-differs": ("outputs change on reload", "the reloaded model gives the same outputs"),
+    "single-output-is-one": (
+        "the only output is exactly 1 for every row, as a softmax over one unit is",
+        "",
+    ),
     "steps-few": ("training took {train_steps} steps", "training took enough steps to learn"),
     "train-loss-huge": ("the training loss exploded", ""),
     "train-loss-learnt": ("the training loss fell", "the training loss never fell"),
@@ -422,6 +426,7 @@ TABLE: dict[str, Row] = {
             "steps-few": (-2, 0),
             "outputs-are-probabilities": (2, 0),
             "reference-weak": (-2, 0),
+            "single-output-is-one": (9, 0),
         },
         fix="SparseCategoricalCrossentropy(from_logits=True) on raw logits and integer labels",
         settled_by="recompute the cross-entropy from logits and labels: is it the reported loss?",

@@ -22,6 +22,7 @@ from pytest_bertcheck import (
     assert_classes_balanced,
     assert_decoding_consistent,
     assert_deterministic,
+    assert_every_class_predicted,
     assert_inputs_distinct,
     assert_label_mapping_consistent,
     assert_labels_clean,
@@ -30,8 +31,10 @@ from pytest_bertcheck import (
     assert_labels_valid,
     assert_learning_rate_schedule,
     assert_logits_valid,
+    assert_metric_at_least,
     assert_not_collapsed,
     assert_not_far_below_reference,
+    assert_predictions_aligned,
     assert_reload_equal,
     assert_splits_consistent,
     assert_training_data_shuffled,
@@ -42,6 +45,7 @@ from pytest_bertcheck import (
     check_pipeline,
     diagnose,
     parametrize_with_checks,
+    required_examples,
 )
 from pytest_bertcheck.adapters.files import label_ids, read_labelled_texts
 
@@ -307,6 +311,71 @@ ASSERTIONS = {
     "no feed order": case(
         lambda: assert_training_data_shuffled(None), "assert_training_data_shuffled",
         "expected y_train"),
+    "an unknown metric": case(
+        lambda: assert_metric_at_least("acc", 0.5, IDS, y_true=IDS), "metric", "f1_macro", "'acc'"),
+    "a metric that is a number": case(
+        lambda: assert_metric_at_least(3, 0.5, IDS, y_true=IDS), "metric",
+        "expected a scorer's name or a function", "3", error=TypeError),
+    "a metric that gives text": case(
+        lambda: assert_metric_at_least(lambda a, b: "high", 0.5, IDS, y_true=IDS), "metric",
+        "expected a number", "'high'", error=TypeError),
+    "a metric of probabilities without them": case(
+        lambda: assert_metric_at_least("roc_auc_ovr", 0.5, IDS, y_true=IDS), "roc_auc_ovr",
+        "only label ids were given"),
+    "a metric of two labels": case(
+        lambda: assert_metric_at_least("f1", 0.5, [0, 1, 2], y_true=[0, 1, 2]), "f1", "multiclass"),
+    "a limit that is text": case(
+        lambda: assert_metric_at_least("accuracy", "0.9", IDS, y_true=IDS), "limit",
+        "expected a finite number", "'0.9'"),
+    "a limit of NaN": case(
+        lambda: assert_metric_at_least("accuracy", np.nan, IDS, y_true=IDS), "limit",
+        "expected a finite number", "nan"),
+    "a metric without y_true": case(
+        lambda: assert_metric_at_least("accuracy", 0.9, IDS, y_true=None),
+        "assert_metric_at_least", "expected y_true"),
+    "a recall in percent": case(
+        lambda: assert_every_class_predicted(IDS, y_true=IDS, min_recall=30), "min_recall",
+        "expected a number between 0 and 1", "30"),
+    "classes without y_true": case(
+        lambda: assert_every_class_predicted(IDS, y_true=None), "assert_every_class_predicted",
+        "expected y_true"),
+    "order without y_true": case(
+        lambda: assert_predictions_aligned(LOGITS, y_true=None), "assert_predictions_aligned",
+        "expected y_true"),
+    "order of other lengths": case(
+        lambda: assert_predictions_aligned(LOGITS, y_true=[0, 1]), "y_true has 2",
+        "logits has 3"),
+    "examples for a fact": case(
+        lambda: required_examples("labels_valid"), "required_examples", "'labels_valid'",
+        "which states facts"),
+    "examples for no check": case(
+        lambda: required_examples("zzz"), "unknown check 'zzz'", "not_collapsed"),
+    "examples of another check's fault": case(
+        lambda: required_examples("not_collapsed", shift=1), "not_collapsed", "unknown 'shift'",
+        "true_share", error=TypeError),
+    "examples for a power of 1": case(
+        lambda: required_examples("not_collapsed", power=1), "power",
+        "expected a number between 0 and 1", "got 1"),
+    "examples for one label": case(
+        lambda: required_examples("labels_not_swapped", num_labels=1), "num_labels",
+        "expected a number from 2 on", "got 1"),
+    "examples for half a label": case(
+        lambda: required_examples("labels_not_swapped", num_labels=2.5), "num_labels", "got 2.5"),
+    "examples for an accuracy in percent": case(
+        lambda: required_examples("labels_not_swapped", accuracy=90), "accuracy",
+        "expected a share from 0 to 1", "got 90"),
+    "examples for an accuracy below chance": case(
+        lambda: required_examples("predictions_aligned", accuracy=0.3), "accuracy",
+        "expected a fault, above 0.5", "got 0.3"),
+    "examples for more swapped labels than labels": case(
+        lambda: required_examples("labels_not_swapped", swapped_labels=5), "swapped_labels",
+        "below 3", "got 5"),
+    "examples for a healthy share": case(
+        lambda: required_examples("not_collapsed", answered_share=0.9), "answered_share",
+        "expected a fault, above 0.95", "got 0.9"),
+    "examples for a healthy metric": case(
+        lambda: required_examples("metric_at_least", limit=0.8, accuracy=0.9), "accuracy",
+        "below 0.8", "got 0.9"),
     "feed order as names": case(
         lambda: assert_training_data_shuffled(["ham", "spam"]), "y_train", "map names to ids"),
     "one split": case(

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
+from sklearn.metrics import confusion_matrix
 from sklearn.preprocessing import LabelEncoder
 
 from pytest_bertcheck import (
@@ -256,6 +258,43 @@ def test_two_of_twenty_labels_are_found(seed):
     assert 2 == len(finding.statistics["moved_labels"])
     assert {str(first), str(second)} == set(finding.statistics["moved_labels"])
     assert finding.statistics["accuracy"] < finding.statistics["accuracy_after"]
+
+
+@given(seed=SEEDS, num_labels=st.integers(2, 12), n=st.integers(1, 40), skill=st.floats(0, 5))
+@settings(deadline=None, max_examples=150)
+def test_what_is_recovered_is_the_best_assignment(seed, num_labels, n, skill):
+    """A permutation that is reported is that of the Hungarian algorithm, which finds the best."""
+    generator = np.random.default_rng(seed)
+    y_true, logits = session(generator, num_labels=num_labels, n=n * num_labels, skill=skill)
+    moved = generator.permutation(num_labels)[: generator.integers(2, num_labels + 1)]
+    renamed = np.arange(num_labels)
+    renamed[moved] = np.roll(moved, 1)
+    finding = run_check("labels_not_swapped", Evidence(y_true=renamed[y_true], logits=logits))
+    if finding.verdict == "failed":
+        table = confusion_matrix(renamed[y_true], logits.argmax(1), labels=range(num_labels))
+        rows, columns = linear_sum_assignment(table, maximize=True)
+        best = table[rows, columns].sum()
+        recovered = table[range(num_labels), finding.statistics["permutation"]].sum()
+        assert best == recovered
+
+
+def test_a_swap_among_ten_thousand_labels_is_found():
+    """Two labels of 10,000 that were exchanged are found and named, and a healthy model passes."""
+    y_true = np.repeat(np.arange(10_000), 3)
+    y_pred = y_true.copy()
+    y_pred[::7] = (y_true[::7] + 5000) % 10_000  # each such error another pair of labels
+    names = [f"label {label}" for label in range(10_000)]
+    healthy = Evidence(y_true=y_true, y_pred=y_pred, label_names=names)
+    assert "failed" != diagnose(healthy).verdict
+    many = np.repeat([17, 4242], 20)
+    swapped = Evidence(
+        y_true=np.r_[y_true, many],
+        y_pred=np.r_[y_pred, np.where(many == 17, 4242, 17)],
+        label_names=names,
+    )
+    finding = run_check("labels_not_swapped", swapped)
+    assert "failed" == finding.verdict
+    assert ["label 17", "label 4242"] == finding.statistics["moved_labels"]
 
 
 @pytest.mark.parametrize("n", [20, 40, 100])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import SGDClassifier
 from sklearn.metrics import f1_score
 
-from pytest_bertcheck import Evidence, statistics
+from pytest_bertcheck import Evidence, diagnose, statistics
 from pytest_bertcheck.checks import run_checks
 
 from .simulate import healthy_sessions, run_check, session, softmax, trained
@@ -29,6 +29,29 @@ def test_real_outputs_are_valid(num_labels):
         finding = run_check("logits_valid", run.evidence(logits=outputs))
         assert "passed" == finding.verdict
         assert not finding.signs["logits-constant"]
+
+
+def test_a_softmax_over_one_unit_is_named():
+    """A single column of exact ones, whatever the text, is a softmax over one unit."""
+    y_true = np.arange(80) % 2
+    scores = np.random.default_rng(0).normal(size=(80, 1))
+    given = {"y_true": y_true, "label_names": ["ham", "spam"]}
+    diagnosis = diagnose(Evidence(logits=softmax(scores), **given))
+    assert "loss-misconfigured" == diagnosis.causes[0].code
+    assert "sigmoid" in diagnosis.causes[0].fix
+    assert not diagnosis.causes[0].certain
+    sigmoid = Evidence(logits=1 / (1 + np.exp(-scores)), **given)
+    assert "passed" == run_check("logits_valid", sigmoid).verdict
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_saturated_probabilities_of_one_label_are_open(width):
+    """A slice of one label, of which a model is sure to the last bit, is no constant output."""
+    logits = np.tile([0.0, 1.0][-width:], (50, 1))
+    right = Evidence(y_true=np.ones(50, int), logits=logits, label_names=["ham", "spam"])
+    assert "inconclusive" == run_check("logits_valid", right).verdict
+    wrong = Evidence(y_true=np.arange(50) % 2, logits=logits, label_names=["ham", "spam"])
+    assert "failed" == run_check("logits_valid", wrong).verdict
 
 
 @given(

@@ -42,10 +42,11 @@ def test_the_type_resolves_in_builds(pytester: pytest.Pytester) -> None:
     """A parameter annotated with the type needs no strategy of its own."""
     pytester.makepyfile(
         """
-        from hypothesis import given, infer
+        from hypothesis import given, infer, settings
         from pytest_bertcheck import Evidence, diagnose
 
         @given(evidence=infer)
+        @settings(deadline=None)
         def test_gate(evidence: Evidence):
             assert diagnose(evidence).verdict != "failed"
         """
@@ -83,6 +84,21 @@ def test_a_run_with_the_plugin_of_hypothesis_stays_light(
     ours = {name for name in modules if name.partition(".")[0] == "pytest_bertcheck"}
     assert {"pytest_bertcheck", "pytest_bertcheck.plugin", "pytest_bertcheck.settings"} >= ours
     assert set() == modules & {"numpy", "scipy", "sklearn"}
+
+
+def test_the_checks_are_there_before_the_first_example(pytester: pytest.Pytester) -> None:
+    """Using a strategy imports every check, which the deadline of an example has no time for."""
+    script = pytester.makepyfile(
+        script="import sys\n"
+        "from pytest_bertcheck import strategies\n"
+        "from hypothesis import find\n"
+        "from pytest_bertcheck import diagnose\n"
+        "evidence = find(strategies.evidences(), lambda evidence: True)\n"
+        "before = set(sys.modules)\n"
+        "diagnose(evidence)\n"
+        "print(set(sys.modules) - before)\n"
+    )
+    assert ["set()"] == pytester.runpython(script).outlines
 
 
 def test_the_entry_point_is_installed() -> None:

@@ -12,6 +12,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 from .. import statistics
@@ -213,13 +214,35 @@ def required_examples(check: str, *, power: float = 0.9, alpha: float = ALPHA, *
         )
     for name, value in (("power", power), ("alpha", alpha)):
         _reject_outside(name, value, 0, 1)
-    known = list(inspect.signature(item.examples).parameters)[2:]  # after alpha and power
-    for name in case:
+    known = dict(list(inspect.signature(item.examples).parameters.items())[2:])  # no alpha, power
+    for name, value in case.items():
         if name not in known:
             raise TypeError(
-                f"required_examples: {item.name}: unknown {name!r}; expected one of {known}"
+                f"required_examples: {item.name}: unknown {name!r}; expected one of {list(known)}"
             )
+        if value is not known[name].default:
+            _reject_bad_case(name, value)
     return item.examples(alpha=alpha, power=power, **case)
+
+
+LEAST_NUMBERS = {"num_labels": 2, "swapped_labels": 2, "shift": 1}
+"""Parts of a case that are counted; others are shares, or rows for each row."""
+
+
+def reject_health(name: str, value: float, limit: float, *, below: bool = False) -> None:
+    """Raise where a fault to plan for is none, being on the healthy side of the limit."""
+    if value >= limit if below else value <= limit:
+        side = "below" if below else "above"
+        raise ValueError(f"{name}: expected a fault, {side} {limit:g}, got {value:g}")
+
+
+def _reject_bad_case(name: str, value: Any) -> None:
+    if name in LEAST_NUMBERS:
+        least = LEAST_NUMBERS[name]
+        if not isinstance(value, Integral) or int(value) < least:
+            raise ValueError(f"{name}: expected a number from {least} on, got {value!r:.60}")
+    elif not name.endswith("_per_row") and not (isinstance(value, Real) and 0 <= float(value) <= 1):
+        raise ValueError(f"{name}: expected a share from 0 to 1, got {value!r:.60}")
 
 
 def select_checks(names: Iterable[str] | None) -> tuple[Check, ...]:

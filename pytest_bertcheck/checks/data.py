@@ -17,7 +17,7 @@ from ..evidence import Evidence
 from ..findings import Finding, Verdict
 from ..logits import answers_of
 from ..messages import MAX_ROWS, count, probability, quoted, share
-from . import ALPHA, check
+from . import ALPHA, check, reject_health
 from .outputs import Collapse, collapse_test, demonstrably_good
 
 __all__ = [
@@ -234,6 +234,7 @@ def _rows_to_see_order(
     ``equal_share`` is the share of rows with the label of the row before them: 1 if sorted. The
     number is on the safe side: it takes the rows of one label for independent draws.
     """
+    reject_health("equal_share", equal_share, 1 / num_labels)
     each = statistics.trials_for_power(
         1 - 1 / num_labels, 1 - equal_share, alpha / num_labels, power
     )
@@ -790,6 +791,7 @@ def _rows_for_contradictions(
     *, alpha: float, power: float, contradicted_share: float = 0.2, max_share: float = 0.1
 ) -> int:
     """Count rows of which ``contradicted_share`` are confidently contradicted."""
+    reject_health("contradicted_share", contradicted_share, max_share)
     trials = statistics.trials_for_power(max_share, contradicted_share, alpha, power)
     return ROWS_PER_TRIAL * trials
 

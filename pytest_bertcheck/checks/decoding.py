@@ -17,7 +17,7 @@ from ..evidence import Evidence
 from ..findings import Finding, Verdict
 from ..messages import count, probability, safe, share
 from ..statistics import Confusion
-from . import ALPHA, check
+from . import ALPHA, check, reject_health
 from .outputs import in_range, label_weights
 
 __all__ = ["Mistake", "decoding_consistent", "known_mistakes", "predictions_aligned"]
@@ -421,6 +421,7 @@ def _examples_of_misaligned_rows(
     *, alpha: float, power: float, num_labels: int = 2, accuracy: float = 0.9, shift: int = 1
 ) -> int:
     """Count for rows shifted by that much, and labels that are equally frequent."""
+    reject_health("accuracy", accuracy, 1 / num_labels)
     only_shifted = accuracy * (1 - 1 / num_labels)
     only_given = (1 - accuracy) / num_labels
     trials = statistics.trials_for_power(

@@ -17,7 +17,7 @@ from ..evidence import Evidence
 from ..findings import Finding, Verdict
 from ..messages import count, probability, quoted, share
 from ..statistics import Confusion, LargestErrors
-from . import ALPHA, check
+from . import ALPHA, check, reject_health
 
 __all__ = ["label_mapping_consistent", "labels_not_swapped"]
 
@@ -184,6 +184,8 @@ def _examples_of_a_swap(
 ) -> int:
     """Count for a model of that accuracy, equally frequent labels, and one cycle of them."""
     missed = (1 - accuracy) / (num_labels - 1)
+    reject_health("accuracy", accuracy, missed)
+    reject_health("swapped_labels", swapped_labels, num_labels + 1, below=True)
     chosen = 1 if num_labels == 2 else 2**swapped_labels
     trials = statistics.trials_for_power(0.5, accuracy / (accuracy + missed), alpha / chosen, power)
     return ceil(trials / (accuracy + missed) * num_labels / swapped_labels)

@@ -20,7 +20,7 @@ from ..findings import Finding, Verdict
 from ..logits import summarise
 from ..messages import count, probability, quoted, safe, share
 from ..statistics import Confusion
-from . import ALPHA, check
+from . import ALPHA, check, reject_health
 
 __all__ = [
     "Collapse",
@@ -93,8 +93,10 @@ def logits_valid(
     """Are the raw outputs finite, of the right width, and different for different inputs?
 
     Facts rather than tests: NaN or infinity, a width that is not the number of labels, rows that
-    are all equal. Outputs that are already probabilities are an error only where raw logits were
-    asked for (``allow_probabilities=False``): a head with a softmax is legitimate.
+    are all equal (a single column of exact ones is what a softmax over one unit gives). Rows of
+    exact zeros and ones may be equal because a model is sure of one label; where all are right
+    that is inconclusive. Outputs that are already probabilities are an error only where raw logits
+    were asked for (``allow_probabilities=False``): a head with a softmax is legitimate.
     """
     logits = evidence.logits
     rows, width = logits.shape
@@ -140,6 +142,24 @@ def logits_valid(
         stats["train_confidence"] = trained
         signs["confidence-lost-since-training"] = outputs.confidence < trained / 3
     signs["outputs-are-probabilities"] = outputs.probabilities
+    if outputs.equal and rows > 1 and _saturated_and_right(evidence):
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"outputs saturated: all {rows} rows are the same exact zeros and ones, none wrong; "
+            "give logits",
+            statistics=stats,
+            signs=signs | {"logits-bit-equal": False, "logits-constant": False},
+        )
+    signs["single-output-is-one"] = rows > 1 and width == 1 and bool((logits == 1).all())
+    if signs["single-output-is-one"]:
+        return Finding(
+            Verdict.FAILED,
+            f"outputs constant: the only column is exactly 1 in all {rows} rows",
+            statistics=stats,
+            causes=("loss-misconfigured",),
+            fix="a softmax over one unit is always 1: Dense(1, activation='sigmoid'), or two units",
+            signs=signs,
+        )
     if signs.get("logits-bit-equal"):
         return Finding(
             Verdict.FAILED,
@@ -168,6 +188,14 @@ def logits_valid(
         statistics=stats,
         signs=signs,
     )
+
+
+def _saturated_and_right(evidence: Evidence) -> bool:
+    """Whether outputs are exact zeros and ones and right: so sure is a good model of one label."""
+    if not (evidence.outputs.probabilities and np.isin(evidence.logits, (0, 1)).all()):
+        return False
+    confusion = evidence.confusion
+    return confusion is not None and confusion.right == confusion.total > 0
 
 
 @dataclass(frozen=True)
@@ -229,7 +257,10 @@ def _examples_of_collapse(
     ``true_share`` is that label's share of ``y_true``; without it ``y_true`` is not at hand.
     """
     if true_share is None:
+        reject_health("answered_share", answered_share, max_share)
         return statistics.trials_for_power(max_share, answered_share, alpha, power)
+    reject_health("answered_share", answered_share, max_share_of_others)
+    reject_health("true_share", true_share, 1, below=True)
     others = statistics.trials_for_power(max_share_of_others, answered_share, alpha, power)
     return ceil(others / (1 - true_share))
 
@@ -619,6 +650,7 @@ def _examples_for_a_metric(
     *, alpha: float, power: float, limit: float = 0.9, accuracy: float = 0.8
 ) -> int:
     """Count for the metric ``accuracy``, and a model whose accuracy is below the limit."""
+    reject_health("accuracy", accuracy, limit, below=True)
     return statistics.trials_for_power(limit, accuracy, alpha, power)
 
 
@@ -717,7 +749,7 @@ def _scorer(
     """
     y_true, answers = evidence.y_true, evidence.answers
     if callable(metric):
-        return lambda rows: float(metric(y_true[rows], answers[rows]))
+        return lambda rows: _number(metric(y_true[rows], answers[rows]))
     if not isinstance(metric, str):
         raise TypeError(
             f"metric: expected a scorer's name or a function (y_true, y_pred), got {metric!r:.60}"
@@ -742,6 +774,13 @@ def _scorer(
     if not np.isfinite(value):
         raise ValueError(f"metric: {metric!r} is {value} for these labels and answers")
     return score
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"metric: expected a number from it, got {value!r:.60}") from error
 
 
 class _Recorded(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

@@ -12,7 +12,7 @@ from ..evidence import Evidence
 from ..findings import Finding, Verdict
 from ..logits import answers_of
 from ..messages import count, probability, share
-from . import ALPHA, check
+from . import ALPHA, check, reject_health
 from .outputs import demonstrably_good, far_below, in_range
 
 __all__ = [
@@ -249,6 +249,7 @@ about 20 %."""
 
 def _examples_of_unknown_tokens(*, alpha: float, power: float, faulty_share: float = 0.95) -> int:
     """Count for a tokenizer under which ``faulty_share`` of the texts are beyond the limit."""
+    reject_health("faulty_share", faulty_share, 0.5)
     return statistics.trials_for_power(0.5, faulty_share, alpha, power)
 
 
@@ -318,10 +319,10 @@ def vocabulary_matches(
             fix=_RESIZE,
             needs=("unknown_token_share",),
         )
-    if "ids_outside" not in stats and "padded_with" not in stats and size is None:
-        return Finding(
-            Verdict.SKIPPED, "skipped: needs input_ids to compare with", needs=("input_ids",)
-        )
+    wanted = ("input_ids",) if rows is not None else ("input_ids", "attention_mask")
+    missing = tuple(field for field in wanted if getattr(evidence, field) is None)
+    if missing and (rows is None or size is None):
+        return Finding(Verdict.SKIPPED, f"skipped: needs {' and '.join(missing)}", needs=missing)
     return Finding(Verdict.PASSED, "tokenizer and model agree on the token ids", statistics=stats)
 
 

@@ -587,7 +587,7 @@ def accuracy_as_reported(
     if same_rows:
         point = len(evidence.val_accuracy) - 1
     elif evidence.val_loss is None or evidence.logits is None:
-        needs = ("logits", "val_loss")
+        needs = tuple(name for name in ("logits", "val_loss") if getattr(evidence, name) is None)
         return Finding(Verdict.SKIPPED, f"skipped: needs {' and '.join(needs)}", needs=needs)
     else:
         point = _point_of_these_rows(evidence)
