@@ -479,6 +479,9 @@ CASES = {
         logits=waves(9, 768), dataset_label_names=NAMES)),
     "constant logits": ("logits_valid", {}, lambda: Evidence(
         logits=np.tile([0.3, 0.1, -0.2], (90, 1)))),
+    "a column of ones": ("logits_valid", {}, lambda: Evidence(logits=np.ones((90, 1)))),
+    "saturated outputs, none of them wrong": ("logits_valid", {}, lambda: Evidence(
+        logits=np.tile([0.0, 1.0, 0.0], (90, 1)), y_true=np.ones(90, dtype=int))),
     "probabilities for logits": ("logits_valid", {"allow_probabilities": False}, lambda: Evidence(
         logits=softmax(outputs_for(turns(90))))),
     "a probability for a logit": ("logits_valid", {"allow_probabilities": False}, lambda: Evidence(
@@ -781,7 +784,8 @@ def makes_a_finding(node, local):
     """Whether a call in a check may give a failed or inconclusive finding its words."""
     name = getattr(node.func, "id", getattr(node.func, "attr", ""))
     if name == "Finding":
-        return not re.search("PASSED|SKIPPED", ast.unparse(node.args[0]))
+        named = [keyword.value for keyword in node.keywords if keyword.arg == "verdict"]
+        return not re.search("PASSED|SKIPPED", ast.unparse([*node.args, *named][0]))
     if name == "replace":
         return any(keyword.arg == "summary" for keyword in node.keywords)
     return name in local

@@ -145,9 +145,9 @@ def logits_valid(
     if outputs.equal and rows > 1 and _saturated_and_right(evidence):
         return Finding(
             Verdict.INCONCLUSIVE,
-            f"outputs saturated: all {rows} rows are the same exact zeros and ones, none wrong; "
-            "give logits",
+            f"outputs saturated: all {rows} rows are the same exact zeros and ones, none wrong",
             statistics=stats,
+            fix="give raw logits, from the layer before the softmax: they tell how sure it is",
             signs=signs | {"logits-bit-equal": False, "logits-constant": False},
         )
     signs["single-output-is-one"] = rows > 1 and width == 1 and bool((logits == 1).all())
