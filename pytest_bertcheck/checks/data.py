@@ -144,16 +144,16 @@ def classes_balanced(
         "prior_entropy": statistics.entropy(counts),
     }
     signs = {"training-imbalanced": bool(ratio > max_imbalance_ratio)}
-    description = (
+    dominant = (
         f"{share(int(counts[largest]), rows)} of {count(rows, 'training row')} are "
-        f"{quoted(names[largest], 20)}, {counts[smallest]} are {quoted(names[smallest], 20)}"
+        f"{quoted(names[largest], 20)}"
     )
+    description = f"{dominant}, {counts[smallest]} are {quoted(names[smallest], 20)}"
     if p_value > alpha and not (ratio > max_imbalance_ratio and _answers_are(evidence, largest)):
         summary = f"training labels within {max_imbalance_ratio:g}:1: {description}"
         if ratio > max_imbalance_ratio:
             summary = f"{description}: too few rows to tell if beyond {max_imbalance_ratio:g}:1"
         return Finding(Verdict.PASSED, summary, statistics=stats, signs=signs)
-    consequence = ""
     if evidence.confusion is not None and largest < evidence.confusion.num_labels:
         collapse = collapse_test(evidence.confusion, largest, alpha)
         stats["collapse_p_value"] = p_value = collapse.p_value
@@ -161,8 +161,7 @@ def classes_balanced(
         if not collapse.collapsed:
             summary = f"training is imbalanced and the model copes: {description}"
             return Finding(Verdict.PASSED, summary, statistics=stats, p_value=p_value, signs=signs)
-        description = description.partition(",")[0]
-        consequence = ", and so are the answers to all others"
+        description = f"{dominant}, and so are the answers to all others"
     elif evidence.answers is not None:
         summary = f"training is imbalanced, y_true would tell if the model copes: {description}"
         return Finding(
@@ -171,7 +170,7 @@ def classes_balanced(
     shown = ", ".join(f"{label}: {weights[label]:.3g}" for label in order[::-1][:8])
     return Finding(
         Verdict.FAILED,
-        f"imbalanced: {description}{consequence}, {probability(p_value)}",
+        f"imbalanced: {description}, {probability(p_value)}",
         statistics=stats,
         p_value=p_value,
         causes=("class-imbalance",),
