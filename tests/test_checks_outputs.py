@@ -203,6 +203,16 @@ def test_one_label_in_the_evaluation_set_is_no_collapse(n):
     assert "failed" != finding.verdict
 
 
+@pytest.mark.parametrize("num_labels", [2, 3])
+def test_exchanged_labels_are_no_collapse(num_labels):
+    """Where labels are exchanged, all of one go to another, which is not the answer to all."""
+    run = trained(num_labels, 0, n=300)
+    evidence = run.evidence(y_pred=np.array([1, 0, 2])[run.answers])
+    finding = run_check("not_collapsed", evidence)
+    assert "passed" == finding.verdict
+    assert not finding.signs["collapsed"]
+
+
 def test_a_few_exceptions_are_still_a_collapse():
     """Three answers of another label, not where it belongs, do not hide a collapse."""
     y_true = np.repeat([0, 1], 100)

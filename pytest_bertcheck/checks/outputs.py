@@ -189,13 +189,15 @@ def collapse_test(
     Null hypothesis: of the examples of all other labels, at most ``max_share_of_others`` are
     answered with ``label``. Test: exact binomial over those examples. Since a weak model on a
     rare class may be beyond that limit and still see something, answers that are associated with
-    the true label (Fisher's exact test at 0.01) are never called collapsed.
+    the true label (Fisher's exact test at 0.01) are never called collapsed; nor is a label that
+    is the answer to no larger share of all examples, as where two labels are exchanged.
     """
     others = int(confusion.total - confusion.support[label])
     answered = int(confusion.predicted[label] - confusion.hits[label])
     p_value = statistics.binomial_at_least(answered, others, max_share_of_others)
     tells_something = statistics.match_above_chance(confusion) <= 0.01
-    collapsed = p_value <= alpha and not tells_something
+    to_all = confusion.predicted[label] > max_share_of_others * confusion.total
+    collapsed = p_value <= alpha and bool(to_all) and not tells_something
     return Collapse(collapsed, p_value, others, answered, tells_something)
 
 
