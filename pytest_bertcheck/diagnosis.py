@@ -71,6 +71,10 @@ SIGNS: dict[str, tuple[str, str]] = {
     ),
     "loss-not-finite": ("the loss ended at NaN or infinity", ""),
     "no-step-taken": ("no optimizer step was taken", ""),
+    "one-unit-always-1": (
+        "the one output is exactly 1 for all inputs, as a softmax over one unit always is",
+        "",
+    ),
     "order-recovered": (
         "another order of the rows makes the answers right",
         "no known order of the rows makes the answers right",
@@ -311,7 +315,7 @@ TABLE: dict[str, Row] = {
     ),
     "inputs-constant": Row(
         requires=(("logits-bit-equal", "logits-constant"),),
-        forbids=("logits-not-finite", "weights-unloaded"),
+        forbids=("logits-not-finite", "weights-unloaded", "one-unit-always-1"),
         weights={
             "logits-bit-equal": (4, -2),
             "logits-constant": (1, -5),
@@ -416,6 +420,7 @@ TABLE: dict[str, Row] = {
             "cannot-overfit": (4, -3),
             "overfit-loss-never-moved": (-3, 0),
             "first-loss-off": (6, -2),
+            "one-unit-always-1": (6, 0),
             "val-loss-learnt": (-3, 1),
             "rate-above-usual": (-1, 1),
             "rate-far-below-usual": (-3, 0),

@@ -82,6 +82,19 @@ def test_equal_rows_fail_and_any_difference_passes(seed, scale, shift, rows):
     assert not finding.signs["logits-bit-equal"]
 
 
+@pytest.mark.parametrize("row", [[1.0], [0.0], [0.0, 1.0, 0.0]])
+def test_equal_rows_of_zeros_and_ones_are_answers(row):
+    """Rounded probabilities of a slice of one class are all the same, and no fault of the model."""
+    label = int(np.argmax(row)) if len(row) > 1 else int(row[0])
+    rounded = Evidence(logits=[row] * 60, y_true=[label] * 60)
+    finding = run_check("logits_valid", rounded)
+    assert "passed" == finding.verdict
+    assert finding.signs["logits-bit-equal"]
+    assert (row == [1.0]) == finding.signs["one-unit-always-1"]
+    other = Evidence(logits=[row] * 60, y_true=[label] * 20 + [1 - label] * 40)
+    assert "failed" == run_check("not_collapsed", other).verdict
+
+
 def test_one_row_cannot_be_constant():
     """A single example tells nothing of whether outputs vary."""
     finding = run_check("logits_valid", Evidence(logits=[[1.0, 2.0]]))

@@ -93,8 +93,10 @@ def logits_valid(
     """Are the raw outputs finite, of the right width, and different for different inputs?
 
     Facts rather than tests: NaN or infinity, a width that is not the number of labels, rows that
-    are all equal. Outputs that are already probabilities are an error only where raw logits were
-    asked for (``allow_probabilities=False``): a head with a softmax is legitimate.
+    are all equal. Rows of nothing but 0 and 1 are no more than answers, which may well all be the
+    same: they are for ``not_collapsed`` to judge. Outputs that are already probabilities are an
+    error only where raw logits were asked for (``allow_probabilities=False``): a head with a
+    softmax is legitimate.
     """
     logits = evidence.logits
     rows, width = logits.shape
@@ -133,6 +135,7 @@ def logits_valid(
     if rows > 1:
         signs["logits-constant"] = outputs.spread < FLAT_SPREAD
         signs["logits-bit-equal"] = outputs.equal
+        signs["one-unit-always-1"] = width == 1 and outputs.equal and bool(logits[0, 0] == 1)
         signs["logits-faint"] = outputs.spread < FAINT_SPREAD
     signs["confidence-faint"] = outputs.confidence < FAINT_CONFIDENCE
     if evidence.train_logits is not None:
@@ -140,7 +143,7 @@ def logits_valid(
         stats["train_confidence"] = trained
         signs["confidence-lost-since-training"] = outputs.confidence < trained / 3
     signs["outputs-are-probabilities"] = outputs.probabilities
-    if signs.get("logits-bit-equal"):
+    if signs.get("logits-bit-equal") and not (outputs.probabilities and _zeros_and_ones(logits[0])):
         return Finding(
             Verdict.FAILED,
             f"logits constant: all {rows} rows are bit for bit the same",
@@ -168,6 +171,10 @@ def logits_valid(
         statistics=stats,
         signs=signs,
     )
+
+
+def _zeros_and_ones(row: npt.NDArray[Any]) -> bool:
+    return bool(((row == 0) | (row == 1)).all())
 
 
 @dataclass(frozen=True)
