@@ -142,6 +142,7 @@ SIGNS: dict[str, tuple[str, str]] = {
         "the validation loss never moved from {first_val_loss:.4g}",
         "the validation loss moved",
     ),
+    "weights-not-a-number": ("the change of the weights is not a number", ""),
     "weights-unloaded": ("loading left weights at random values", "all weights were loaded"),
 }
 
@@ -432,8 +433,15 @@ TABLE: dict[str, Row] = {
         settled_by="recompute the cross-entropy from logits and labels: is it the reported loss?",
     ),
     "diverged": Row(
-        requires=(("train-loss-huge", "logits-not-finite", "loss-not-finite"),),
-        weights={"train-loss-huge": (3, 0), "logits-not-finite": (6, 0), "loss-not-finite": (6, 0)},
+        requires=(
+            ("train-loss-huge", "logits-not-finite", "loss-not-finite", "weights-not-a-number"),
+        ),
+        weights={
+            "train-loss-huge": (3, 0),
+            "logits-not-finite": (6, 0),
+            "loss-not-finite": (6, 0),
+            "weights-not-a-number": (5, 0),
+        },
         fix="clip gradients at norm 1 and lower the learning rate",
         settled_by="record the loss of every step",
     ),
