@@ -492,7 +492,7 @@ def test_a_known_way_to_lose_the_order_is_found(num_labels, order):
     assert finding.statistics["accuracy_realigned"] > 0.7 > finding.statistics["accuracy"]
 
 
-@pytest.mark.parametrize("size", [8, 32, 64])
+@pytest.mark.parametrize("size", [8, 32, 50, 64, 150])
 @pytest.mark.parametrize("which", ["first", "last"])
 def test_one_batch_repeated_for_all_is_found(size, which):
     """A loop that collects one batch again and again repeats its answers."""
@@ -501,6 +501,14 @@ def test_one_batch_repeated_for_all_is_found(size, which):
     finding = aligned(run.y_true, np.resize(run.answers[start : start + size], 300))
     assert "failed" == finding.verdict
     assert f"the same {finding.statistics['period']} answers repeat" in finding.summary
+
+
+@pytest.mark.parametrize("n", [2, 3, 9])
+@pytest.mark.parametrize("answers", [[0, 1], [1, 1, 0], [0, 0, 0, 0, 0, 1]])
+def test_few_rows_that_repeat_are_not_enough(n, answers):
+    """A handful of answers repeats by chance: no batch is claimed, whatever the number of rows."""
+    y_true = np.random.default_rng(0).integers(0, 2, n)
+    assert "period" not in aligned(y_true, np.resize(answers, n)).statistics
 
 
 def test_labels_that_take_turns_may_repeat():
