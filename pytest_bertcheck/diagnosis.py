@@ -324,6 +324,8 @@ TABLE: dict[str, Row] = {
             "inputs-empty": (4, -2),
             "inputs-unknown": (4, -2),
             "val-loss-learnt": (3, -3),
+            # Good at its best and worse than nothing at the end: training broke it, no input did.
+            "val-loss-far-above": (-6, 0),
             "reload-differs": (-5, 0),
             "confidence-lost-since-training": (-1, 0),
         },
@@ -336,6 +338,7 @@ TABLE: dict[str, Row] = {
         weights={
             "rate-above-usual": (4, -4),
             "rate-far-below-usual": (-5, 0),
+            "rate-jumps": (-6, 0),  # then it is the schedule that makes it too high
             "train-loss-huge": (4, 0),
             "logits-constant": (2, -1),
             "collapsed": (1, -1),
@@ -407,7 +410,8 @@ TABLE: dict[str, Row] = {
         weights={
             "rate-zero-mostly": (5, 0),
             "rate-rises-to-the-end": (4, 0),
-            "rate-jumps": (4, 0),
+            # Before the jump all may have gone well: a loss that fell is nothing against it.
+            "rate-jumps": (7, 0),
             "val-loss-learnt": (-3, 1),
         },
         fix="num_warmup_steps of about a tenth of num_training_steps, the steps really taken",
