@@ -467,7 +467,13 @@ TABLE: dict[str, Row] = {
     ),
     "labels-misaligned": Row(
         requires=((*BAD_OUTCOME, "order-recovered"),),
-        forbids=("answers-constant", "collapsed", "permutation-recovered", "logits-faint"),
+        forbids=(
+            "answers-constant",
+            "collapsed",
+            "permutation-recovered",
+            "logits-faint",
+            "order-kept",
+        ),
         weights={
             "order-recovered": (8, 0),
             "decoding-costs": (3, 0),

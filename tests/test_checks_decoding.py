@@ -523,6 +523,37 @@ def test_turns_of_swapped_labels_are_no_shift():
     assert "failed" != aligned(y_true, (y_true + 1) % 3).verdict
 
 
+@pytest.mark.parametrize(("lost", "kept"), [("words", True), ("outputs", False), ("labels", False)])
+def test_texts_with_their_own_outputs_and_labels_are_in_order(lost, kept):
+    """A model at chance whose outputs and labels are those of each text has lost no order.
+
+    Words read as other words leave the order; shuffled outputs or labels do not, and with the
+    labels the reference is at chance too, which proves nothing.
+    """
+    run = trained(3, 1, n=300)
+    order = np.random.default_rng(0).permutation(300)
+    if lost == "words":
+        columns = run.vectorizer.transform(run.texts).toarray()
+        columns = np.random.default_rng(0).permutation(columns, axis=1)
+        outputs = run.model.decision_function(columns)
+    else:
+        outputs = run.outputs[order] if lost == "outputs" else run.outputs
+    alone = run.outputs if lost == "outputs" else outputs
+    y_true = run.y_true[order] if lost == "labels" else run.y_true
+    evidence = run.evidence(
+        y_true=y_true,
+        logits=outputs,
+        rebatched_logits=alone[:32],
+        reference_y_pred=run.answers,
+    )
+    finding = run_check("predictions_aligned", evidence)
+    assert "passed" == finding.verdict
+    assert kept is finding.signs["order-kept"]
+    diagnosis = diagnose(evidence)
+    assert not (kept and "labels-misaligned" in {cause.code for cause in diagnosis.causes})
+    assert (lost == "labels") is (diagnosis.verdict != "failed")
+
+
 def test_rows_in_a_random_order_are_open():
     """Sure outputs at chance may be shuffled rows: what would tell is asked for."""
     run = trained(3, 0)

@@ -451,8 +451,11 @@ def predictions_aligned(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     two rows of different labels have the same answer no more often than two answers drawn at
     random; Bonferroni over the sizes.
 
-    Rows in a random order cannot be told from a model that knows nothing by arrays alone: then the
-    finding is inconclusive if the outputs are sure of their answers.
+    Rows in a random order cannot be told from a model that knows nothing by its outputs alone: then
+    the finding is inconclusive if they are sure of their answers. With ``rebatched_logits`` and
+    ``reference_y_pred`` they can: each text gets its own outputs if it gets the same ones alone,
+    and has its own label if a reference that reads the texts is above chance (Fisher's exact test
+    for each label, Bonferroni over labels, at ``alpha``).
 
     Source: McNemar (1947), Psychometrika 12; keras#6499, DeBERTa#147 for what happens to rows.
     """
@@ -534,12 +537,38 @@ def predictions_aligned(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         f"no order of the rows explains the answers better: {right}",
         statistics=stats,
         p_value=p_value,
-        signs={"order-recovered": False},
+        signs={"order-recovered": False, "order-kept": _order_kept(evidence, alpha)},
     )
+
+
+def _order_kept(evidence: Evidence, alpha: float) -> bool:
+    """Whether each text is known to have its own outputs and its own label."""
+    logits, alone, reference = evidence.logits, evidence.rebatched_logits, evidence.reference_y_pred
+    if logits is None or alone is None or reference is None:
+        return False
+    batched, num_labels = logits[: len(alone)], evidence.num_labels or 0
+    rows = in_range(num_labels, evidence.y_true, reference)
+    if (
+        batched.shape != alone.shape
+        or not np.array_equal(evidence.answers, evidence.argmax)
+        or not _same(batched, alone)
+        or _same(batched, np.roll(alone, 1, axis=0))  # rows so alike prove nothing
+        or not rows.any()
+    ):
+        return False
+    told = statistics.confusion_matrix(evidence.y_true[rows], reference[rows], num_labels)
+    return statistics.match_above_chance(told) <= alpha
+
+
+def _same(first: Array, second: Array) -> bool:
+    return np.allclose(first, second, rtol=0, atol=1e-3 * float(np.abs(first).max()))
 
 
 BATCH_SIZES = (8, 16, 32, 64, 128, 256)
 """Usual batch sizes."""
+
+LARGEST_BATCH = 4096
+"""Up to this size a batch that repeats is looked for."""
 
 
 def _repeated_batch(evidence: Evidence, confusion: Confusion) -> tuple[int, float]:
@@ -564,7 +593,7 @@ def _repeated_batch(evidence: Evidence, confusion: Confusion) -> tuple[int, floa
             for end in (min(size + 512, total), total)
         ):
             told = int(np.count_nonzero(y_true[size:] != y_true[:-size]))
-            return size, min(1.0, len(sizes) * by_chance**told)
+            return size, min(1.0, sizes * by_chance**told)
     return 0, 1.0
 
 
@@ -576,9 +605,6 @@ WORKERS = (2, 3, 4, 5, 6, 7, 8, 16)
 
 
 def _shift_price(shift: int) -> float:
-LARGEST_BATCH = 4096
-"""Up to this size a batch that repeats is looked for."""
-
     """Return what a p-value of a shift is multiplied by: the inverses sum to one half."""
     return 4 * abs(shift) * (abs(shift) + 1)
 
