@@ -668,7 +668,7 @@ def _likely(
                 scored.append((LEAST_SCORE - 0.1 * rank, cause))
     scored.sort(key=lambda item: -item[0])
     if not scored or scored[0][0] < LEAST_SCORE:
-        standing = [item for item in scored if item[0] > 0]
+        standing = [item for item in scored if item[0] > 0 and item[1].reasons]
         return [cause for _, cause in standing] if _only_outputs(signs) else []
     best = scored[0][0]
     return [cause for score, cause in scored if score > 0 and score > best - 6]
