@@ -79,6 +79,10 @@ SIGNS: dict[str, tuple[str, str]] = {
         "another order of the rows makes the answers right",
         "no known order of the rows makes the answers right",
     ),
+    "outputs-rank-labels": (
+        "under the one answer the outputs still rank the labels",
+        "the outputs do not even rank the labels",
+    ),
     "outputs-are-probabilities": ("the outputs are probabilities already", ""),
     "overfit-loss-never-moved": (
         "a fresh copy's loss on a small batch never moved from {first_overfit_loss:.3g}",
@@ -210,6 +214,7 @@ TABLE: dict[str, Row] = {
         forbids=(*INPUTS_LOST, *DECODING, "logits-not-finite"),
         weights={
             "imbalance-collapse": (5, -3),
+            "outputs-rank-labels": (3, -2),
             "confidence-faint": (-3, 1),
             "rate-above-usual": (-1, 1),
             "logits-bit-equal": (-3, 0),
@@ -342,6 +347,7 @@ TABLE: dict[str, Row] = {
             "train-loss-huge": (4, 0),
             "logits-constant": (2, -1),
             "collapsed": (1, -1),
+            "outputs-rank-labels": (-4, 0),
             "val-loss-far-above": (1, 0),
             "val-loss-learnt": (-3, 1),
             "val-loss-never-moved": (-4, 1),

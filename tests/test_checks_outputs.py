@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import SGDClassifier
 from sklearn.metrics import f1_score
 
-from pytest_bertcheck import Evidence, statistics
+from pytest_bertcheck import Evidence, diagnose, statistics
 from pytest_bertcheck.checks import run_checks
 
 from .simulate import healthy_sessions, run_check, session, softmax, trained
@@ -214,6 +214,23 @@ def test_one_label_in_the_evaluation_set_is_no_collapse(n):
     """A slice of one class, all answered with that class, proves nothing against the model."""
     finding = run_check("not_collapsed", Evidence(y_true=[1] * n, **constant(n, 1)))
     assert "failed" != finding.verdict
+
+
+@pytest.mark.parametrize("num_labels", [2, 3, 5])
+def test_outputs_under_one_answer_may_still_rank_the_labels(num_labels):
+    """A constant added to one column collapses the answers and leaves the ranking; noise has none.
+
+    Outputs without a difference rank nothing.
+    """
+    run = trained(num_labels, 0, n=300)
+    tilted = run.outputs + 1000 * np.eye(num_labels)[1]
+    noise = np.random.default_rng(0).normal(size=tilted.shape) + 1000 * np.eye(num_labels)[1]
+    for logits, ranked in ((tilted / 500, True), (noise / 500, False), (0 * noise, False)):
+        finding = run_check("not_collapsed", Evidence(y_true=run.y_true, logits=logits))
+        assert "failed" == finding.verdict
+        assert ranked is finding.signs["outputs-rank-labels"]
+    codes = [cause.code for cause in diagnose(run.evidence(logits=tilted / 500)).causes]
+    assert "learning-rate-too-high" not in codes[:1]
 
 
 @pytest.mark.parametrize("num_labels", [2, 3])

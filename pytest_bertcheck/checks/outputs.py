@@ -266,6 +266,11 @@ def not_collapsed(
     model's most predicted share is at most ``max_share``; exact binomial, so that at least
     ln(alpha) / ln(max_share) equal answers are needed (135 at the defaults). A healthy model
     within those limits fails with probability at most ``alpha``.
+
+    The sign ``outputs-rank-labels`` says that under the one answer the outputs still tell the
+    labels apart, so that a prior or a threshold is at fault and not what the model learnt: the
+    probability of some label is larger where that label is true (one-sided Mann-Whitney test at
+    ``alpha``, Bonferroni over labels).
     """
     answers = evidence.answers
     if answers is None:
@@ -297,6 +302,8 @@ def not_collapsed(
         true_part = min(1 - 1 / confusion.total, confusion.support[label] / confusion.total)
     signs["collapsed"] = collapsed
     if collapsed:
+        if evidence.confusion is not None and evidence.probabilities is not None:
+            signs["outputs-rank-labels"] = _rank_labels(evidence, alpha)
         return Finding(
             Verdict.FAILED,
             f"collapsed: {everything} ({base}), {probability(p_value)}",
@@ -332,6 +339,34 @@ def not_collapsed(
         p_value=p_value,
         signs=signs,
     )
+
+
+def _rank_labels(evidence: Evidence, alpha: float) -> bool:
+    """Whether the probability of some label is larger where that label is true."""
+    probabilities = evidence.probabilities
+    if probabilities is None or probabilities.shape[1] != evidence.num_labels:
+        return False
+    rows = np.flatnonzero(in_range(evidence.num_labels, evidence.y_true))[:MOST_RANKED]
+    y_true, probabilities = evidence.y_true[rows], probabilities[rows]
+    support = np.bincount(y_true, minlength=evidence.num_labels)
+    labels = [
+        label
+        for label in np.argsort(-support, kind="stable")[:MOST_RANKED_LABELS].tolist()
+        if 0 < support[label] < len(rows) and np.ptp(probabilities[:, label]) > 0
+    ]
+    p_values = [
+        stats.mannwhitneyu(
+            probabilities[y_true == label, label],
+            probabilities[y_true != label, label],
+            alternative="greater",
+        ).pvalue
+        for label in labels
+    ]
+    return any(p_value * len(p_values) <= alpha for p_value in p_values)
+
+
+MOST_RANKED, MOST_RANKED_LABELS = 2**14, 64
+"""Rows and labels that are looked at: more would not make it any clearer."""
 
 
 def label_weights(y_true: npt.NDArray[Any], num_labels: int) -> npt.NDArray[np.float64]:
