@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import io
 import os
 import subprocess
@@ -111,15 +112,18 @@ def fit(run: Run, y_train=None, *, train_texts=None, model=None, rate=1e-3, epoc
     }
 
 
-def descend(run: Run, *, rates, apply=True, softmaxes=1, dtype=np.float64) -> dict:
+def descend(run: Run, *, rates, apply=True, softmaxes=1, dtype=np.float64, broken_row=False) -> dict:
     """Train softmax regression by a loop of the team's own, with Adam; return logits and history.
 
     ``rates`` has a learning rate for each step. ``softmaxes`` is how many are applied before the
-    logarithm, ``apply`` whether the steps reach the weights.
+    logarithm, ``apply`` whether the steps reach the weights, and ``broken_row`` whether the second
+    half of the rows, which comes in the second half of the steps, holds NaN.
     """
     features = run.vectorizer.transform(run.train_texts).toarray().astype(dtype)
     texts = run.vectorizer.transform(run.texts).toarray().astype(dtype)
     one_hot = np.eye(len(run.names), dtype=dtype)
+    if broken_row:
+        features[-1] = np.nan
     generator = np.random.default_rng(0)
     start = generator.normal(scale=0.02, size=(features.shape[1], len(run.names))).astype(dtype)
     weights, mean, square = start, 0 * start, 0 * start
@@ -131,7 +135,8 @@ def descend(run: Run, *, rates, apply=True, softmaxes=1, dtype=np.float64) -> di
 
     loss, val_loss = [], []
     for step, rate in enumerate(rates, start=1):
-        rows = generator.choice(len(features), 32, replace=False)
+        there = len(features) // (1 + (broken_row and step <= len(rates) // 2))
+        rows = generator.choice(there, 32, replace=False)
         logits, labels = features[rows] @ weights, run.y_train[rows]
         loss.append(losses(logits, labels).mean())
         once = softmax(logits, 1)
@@ -1091,6 +1096,66 @@ def of_two_processes(run, expression):
     return Evidence(y_true=y_true, logits=logits)
 
 
+def broken_row_in_the_second_shard(run):
+    """A row of the second shard holds NaN, and from there on so do all weights."""
+    return evidence(run, **descend(run, rates=np.full(300, 0.01), broken_row=True))
+
+
+def task_without_a_signal_and_its_history(run):
+    """The useless task with all that training recorded.
+
+    That training got nowhere is a fact, and arrays do not tell labels that were shuffled from
+    labels that no text could tell: both carry no information about it.
+    """
+    generator = np.random.default_rng(2)
+    y_train, y_true = generator.integers(0, 3, 600), generator.integers(0, 3, 300)
+    useless = dataclasses.replace(run, y_true=y_true)
+    return evidence(
+        useless, **{**fit(useless, y_train), **references(run, run.train_texts, y_train)}
+    )
+
+
+def labels_that_the_loss_ignores(run):
+    """Every label is -100, which the loss leaves out: there is nothing to sum up."""
+    return evidence(run, y_true=np.full(300, -100), loss=[0.0] * 90, val_loss=[0.0] * 3)
+
+
+def ids_and_mask_exchanged(run):
+    """The mask is looked up as ids, and the ids weigh as a mask: one input for all texts."""
+    network = averager(run)
+    encoding = network.encode(texts_of(run)[1])
+    ids, mask = encoding["input_ids"], encoding["attention_mask"]
+    fed = {"input_ids": mask, "attention_mask": ids}
+    return of_averager(run, network, logits=network.logits(fed), **fed)
+
+
+def padded_to_a_fixed_length(run):
+    """All texts are padded to 24 words, and the mean is over padding: short texts suffer."""
+    network = averager(run, masked=False)
+    fixed = network.encode(texts_of(run)[1], length=24)
+    alone = [network.logits(network.encode([text])) for text in texts_of(run)[1][:32]]
+    return of_averager(
+        run, network, logits=network.logits(fixed), rebatched_logits=np.concatenate(alone),
+        repeated_logits=network.logits(fixed)[:32],
+        padded_logits=network.logits(network.encode(texts_of(run)[1][:32], length=96)),
+    )  # fmt: skip
+
+
+def conclusion_of_long_texts_cut_off(run):
+    """What decides stands at the end, and eight words are kept: long texts lose it."""
+    return of_averager(run, averager(run, turned=True, max_length=8), turned=True)
+
+
+def few_rows_of_a_weak_model(run):
+    """Twelve rows and a weak model: some exchange of labels is bound to fit better."""
+    weak = trained(5, 0, own_words=1, n=300, m=30)
+    rows = np.arange(12)
+    return weak.evidence(
+        y_true=weak.y_true[rows], logits=weak.outputs[rows], label_names=None,
+        dataset_label_names=None,
+    )  # fmt: skip
+
+
 # What each builder must be found under
 
 
@@ -1105,6 +1170,7 @@ CASES: Mapping[str, tuple[tuple[Builder, Builder], ...]] = {
         (encoder_refitted_on_evaluation, twin_labels),
         (names_in_the_order_of_a_set, names_in_the_order_of_a_sorted_set),
         (positive_first, sigmoid_over_one_unit),
+        (ids_of_two_encoders, few_rows_of_a_weak_model),
     ),
     "label-out-of-range": (
         (header_row, csv_without_its_header),
@@ -1112,9 +1178,15 @@ CASES: Mapping[str, tuple[tuple[Builder, Builder], ...]] = {
         (ids_from_one, split_without_the_last_label),
     ),
     "label-names-missing": ((names_saved_before_a_label_was_added, labels_that_are_called_so),),
-    "truncation-loses-signal": ((conclusion_cut_off, body_cut_off),),
+    "truncation-loses-signal": (
+        (conclusion_cut_off, body_cut_off),
+        (conclusion_of_long_texts_cut_off, body_cut_off),
+    ),
     "vocabulary-mismatch": ((capitals_for_an_uncased_vocabulary, words_never_seen),),
-    "attention-mask-ignored": ((mean_over_padding, mean_without_padding),),
+    "attention-mask-ignored": (
+        (mean_over_padding, mean_without_padding),
+        (ids_and_mask_exchanged, mean_without_padding),
+    ),
     "inputs-constant": ((stale_cache_of_single_texts, sure_of_one_class),),
     "learning-rate-too-high": (
         (rate_of_ten, rate_that_suits_this_network),
@@ -1195,3 +1267,204 @@ def test_nothing_fails_a_healthy_look_alike(run, cause, build):
 def test_every_cause_has_a_fault_and_a_look_alike():
     """A new cause belongs into this table; ``regression`` and ``unknown`` are no such causes."""
     assert set(CAUSES) - {"regression", "unknown"} == set(CASES)
+
+
+# Symptoms
+
+
+def answers(evidence):
+    return evidence.answers if evidence.y_pred is None else evidence.y_pred
+
+
+def accuracy(evidence):
+    return np.mean(answers(evidence) == evidence.y_true)
+
+
+def all_alike(evidence):
+    """All rows are answered with one label."""
+    return len(np.unique(answers(evidence))) == 1
+
+
+def outputs_alike(evidence):
+    """The outputs of all texts agree to a hundredth of a unit."""
+    return np.ptp(evidence.logits, axis=0).max() < 0.01
+
+
+def loss_flat(evidence):
+    """The validation loss stays within 5 % of ln C."""
+    chance = np.log(evidence.num_labels)
+    return (np.abs(np.array(evidence.val_loss) - chance) < 0.05 * chance).all()
+
+
+def at_chance(evidence):
+    """The accuracy is about 1/C, and each label is answered about as often as any other."""
+    shares = np.bincount(answers(evidence), minlength=3) / len(evidence.y_true)
+    return abs(accuracy(evidence) - 1 / 3) < 0.08 and shares.min() > 0.1
+
+
+def always_wrong(evidence):
+    """The accuracy is next to zero."""
+    return accuracy(evidence) < 0.1
+
+
+def loss_zero(evidence):
+    """The validation loss is zero, to four decimals."""
+    return np.abs(evidence.val_loss).max() < 1e-4
+
+
+def loss_fell_without_accuracy(evidence):
+    """The loss fell to half of ln C, and the accuracy of the evaluation is at chance."""
+    return min(evidence.loss) < np.log(3) / 2 and accuracy(evidence) < 0.5
+
+
+def broke_in_mid_run(evidence):
+    """The validation loss had fallen by a fifth, and ends above ln C or at NaN."""
+    first, *_, last = evidence.val_loss
+    return np.nanmin(evidence.val_loss) < 0.8 * first and not last < np.log(3)
+
+
+def rare_never_answered(evidence):
+    """Training rows are 97/3, and no row is answered with the rare label."""
+    return np.mean(evidence.y_train) < 0.05 and all_alike(evidence)
+
+
+def flipped_or_leaning(evidence):
+    """Of the two labels, one is never answered where it is true."""
+    y_true, y_pred = evidence.y_true, answers(evidence)
+    return evidence.num_labels == 2 and not (y_pred[y_true == 1] == 1).any()
+
+
+def calls_or_processes_differ(evidence):
+    """A second call, a second load or the ids of a second process differ from the first."""
+    again = (evidence.repeated_logits, evidence.reloaded_logits)
+    differ = [not np.allclose(evidence.logits[:32], other) for other in again if other is not None]
+    return any(differ) or accuracy(evidence) < 0.5
+
+
+def right_on_training_rows(evidence):
+    """The model was right on training rows, and is not on these."""
+    in_training = np.mean(evidence.train_logits.argmax(axis=1) == evidence.train_y_true)
+    return in_training > 0.9 and accuracy(evidence) < 0.6
+
+
+def wrong_by_length(evidence):
+    """Short texts are right and long ones are not, or the other way round."""
+    right = answers(evidence) == evidence.y_true
+    long = evidence.token_counts > np.median(evidence.token_counts)
+    return abs(right[long].mean() - right[~long].mean()) > 0.1
+
+
+SYMPTOMS: Mapping[Callable[[Evidence], bool], Mapping[Builder, str | None]] = {
+    # symptom: builders that show it, and the cause to be named first; None where nothing is wrong
+    all_alike: {
+        zeroes_divided: "diverged",
+        probabilities_cast_to_int: "threshold-on-logits",
+        argmax_of_everything: "argmax-wrong-axis",
+        prior_learnt: "class-imbalance",
+        network_that_collapsed: "learning-rate-too-high",
+        softmax_over_one_unit: "loss-misconfigured",
+        slice_of_one_class: None,
+    },
+    outputs_alike: {
+        stale_cache_of_single_texts: "inputs-constant",
+        ids_and_mask_exchanged: "attention-mask-ignored",
+        network_that_collapsed: "learning-rate-too-high",
+        softmax_over_one_unit: "loss-misconfigured",
+        sure_of_one_class: None,
+    },
+    loss_flat: {
+        rate_of_nothing: "learning-rate-too-low",
+        three_steps: "too-few-steps",
+        steps_never_applied: "weights-not-updated",
+        texts_shuffled_without_their_labels: "labels-shuffled",
+    },
+    rare_never_answered: {
+        prior_learnt: "class-imbalance",
+        collapsed_on_imbalanced_rows: "learning-rate-too-high",
+    },
+    loss_fell_without_accuracy: {
+        shuffled_loader: "labels-misaligned",
+        stale_cache_of_batches: "labels-misaligned",
+        head_not_saved_seen_from_outside: "weights-not-loaded",
+        vectoriser_refitted_in_the_service: "unknown",
+    },
+    loss_zero: {
+        cross_entropy_of_one_unit: "loss-misconfigured",
+        labels_that_the_loss_ignores: "label-out-of-range",
+        loss_of_a_slice_of_one_class: None,
+    },
+    always_wrong: {
+        ids_of_two_encoders: "label-mapping-swapped",
+        encoder_refitted_on_evaluation: "label-mapping-swapped",
+        hidden_test_labels: "label-out-of-range",
+        tail_of_a_sorted_file: "training-data-sorted",
+        first_of_an_ascending_sort: "argmin-decoded",
+    },
+    at_chance: {
+        shuffled_loader: "labels-misaligned",
+        head_not_saved: "weights-not-loaded",
+        vectoriser_refitted_in_the_service: "unknown",
+        texts_shuffled_without_their_labels: "labels-shuffled",
+        task_without_a_signal_and_its_history: "labels-shuffled",
+        task_without_a_signal: None,
+    },
+    calls_or_processes_differ: {
+        dropout_left_on: "dropout-at-inference",
+        head_not_saved: "weights-not-loaded",
+        names_in_the_order_of_a_set: "label-mapping-swapped",
+        shuffled_loader: "labels-misaligned",
+    },
+    right_on_training_rows: {
+        head_not_saved_seen_from_outside: "weights-not-loaded",
+        vectoriser_refitted_in_the_service: "unknown",
+        capitals_for_an_uncased_vocabulary: "vocabulary-mismatch",
+    },
+    broke_in_mid_run: {
+        steps_after_the_schedule_ended: "learning-rate-schedule-broken",
+        rate_spike: "learning-rate-schedule-broken",
+        broken_row_in_the_second_shard: "diverged",
+    },
+    flipped_or_leaning: {
+        positive_first: "label-mapping-swapped",
+        inverted_class_weights: "unknown",
+    },
+    wrong_by_length: {
+        padded_to_a_fixed_length: "attention-mask-ignored",
+        conclusion_of_long_texts_cut_off: "truncation-loses-signal",
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("symptom", "build", "cause"),
+    [
+        pytest.param(symptom, build, cause, id=f"{symptom.__name__}-{build.__name__}")
+        for symptom, builders in SYMPTOMS.items()
+        for build, cause in builders.items()
+    ],
+)
+def test_causes_of_the_same_symptom_are_told_apart(run, symptom, build, cause):
+    """Evidence that shows a symptom has the cause that is behind it, or none where all is well.
+
+    ``unknown`` stands where what was recorded cannot tell.
+    """
+    found = build(run)
+    assert symptom(found)
+    diagnosis = diagnose(found)
+    assert (cause is not None) is (diagnosis.verdict == "failed")
+    assert cause == first_cause(diagnosis), str(diagnosis)
+
+
+def test_every_builder_is_judged():
+    """A builder that no table holds would be forgotten."""
+    judged = {
+        *(build for _, build in (*FAULTS, *LOOK_ALIKES)),
+        *(build for builders in SYMPTOMS.values() for build in builders),
+    }
+    builders = {
+        item
+        for item in globals().values()
+        if inspect.isfunction(item) and item.__module__ == __name__
+        and list(inspect.signature(item).parameters) == ["run"]
+    }  # fmt: skip
+    assert {"reference"} == {item.__name__ for item in builders - judged}
