@@ -15,6 +15,7 @@ import io
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 from sklearn.base import clone
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import train_test_split
@@ -112,7 +113,8 @@ def fit(run: Run, y_train=None, *, train_texts=None, model=None, rate=1e-3, epoc
     }
 
 
-def descend(run: Run, *, rates, apply=True, softmaxes=1, dtype=np.float64, broken_row=False) -> dict:
+def descend(run: Run, *, rates, apply=True, softmaxes=1, dtype=np.float64,
+            broken_row=False) -> dict:  # fmt: skip
     """Train softmax regression by a loop of the team's own, with Adam; return logits and history.
 
     ``rates`` has a learning rate for each step. ``softmaxes`` is how many are applied before the
@@ -336,7 +338,7 @@ def positive_first(run):
 
 
 def inverted_class_weights(run):
-    """Class weights that favour the frequent class still more: rare rows go to it, nothing flips."""
+    """Class weights the wrong way round: the frequent class is answered to everything."""
     return weighted({0: 5.0, 1: 0.2})
 
 
@@ -557,16 +559,15 @@ def words_never_seen(run):
 
 def mean_over_padding(run):
     """The mean is taken over padding too, so that an answer depends on the longest of its batch."""
-    return padded_and_alone(run, masked=False)
+    return padded_and_alone(run, averager(run, masked=False))
 
 
 def mean_without_padding(run):
     """The mean leaves padding out; sums in another order differ in the last digits of float32."""
-    return padded_and_alone(run, masked=True)
+    return padded_and_alone(run, averager(run))
 
 
-def padded_and_alone(run, *, masked):
-    network = averager(run, masked=masked)
+def padded_and_alone(run, network):
     texts = texts_of(run)[1]
     encoding = network.encode(texts)
     alone = [network.logits(network.encode([text])) for text in texts[:32]]
@@ -613,7 +614,7 @@ def stale_cache_of_batches(run):
 
 
 def sure_of_one_class(run):
-    """A slice of one class, and probabilities rounded to three decimals: rows are equal, rightly."""
+    """A slice of one class, and probabilities rounded to three decimals: all rows are equal."""
     rows = np.flatnonzero(run.y_true == 1)
     probabilities = softmax(8 * run.outputs[rows], axis=1).round(3)
     sure = rows[probabilities[:, 1] == 1]
@@ -643,13 +644,9 @@ def rate_of_nothing(run):
 
 def trained_on(run, **how):
     """Go on with a network that is trained already."""
-    model = MLPClassifier((32,), random_state=0, max_iter=40, tol=0)
-    features = run.vectorizer.transform(run.train_texts)
-    for _ in range(40):
-        model.partial_fit(features, run.y_train, classes=np.arange(3))
-    for _ in range(300):
-        model.partial_fit(features, run.y_train)
-    model.set_params(learning_rate_init=how.get("rate", 1e-3))
+    model = MLPClassifier((32,), learning_rate_init=0.02, random_state=0)
+    fit(run, model=model, epochs=6)
+    model._optimizer.learning_rate_init = how.get("rate", 1e-3)  # there is no public way
     return evidence(run, **fit(run, model=model, **how))
 
 
@@ -808,21 +805,28 @@ def sums_in_another_order(run):
 
 
 def vectoriser_refitted_in_the_service(run):
-    """The service fits its own vectoriser to the texts at hand: words get other columns."""
-    own = TfidfVectorizer(max_features=len(run.vectorizer.vocabulary_), token_pattern=r"\w+")
-    features = own.fit_transform(run.texts[::-1])
+    """The service numbers the words of its own texts by their counts: each has another column."""
+    counts = Counter(word for text in run.texts for word in text.split())
+    words = [word for word, _ in counts.most_common(len(run.vectorizer.vocabulary_))]
+    return read_in_the_service(run, TfidfVectorizer(vocabulary=words))
+
+
+def words_hashed_in_the_service(run):
+    """The service hashes words to columns where training had numbered them."""
     width = run.model.coef_.shape[1]
-    columns = np.zeros((features.shape[0], width))
-    columns[:, : features.shape[1]] = features.toarray()[:, :width]
-    # Columns come in the order of first sight, as in a dictionary that counts up.
-    columns = columns[:, np.random.default_rng(9).permutation(width)]
-    logits = run.model.decision_function(columns[::-1])
+    return read_in_the_service(run, HashingVectorizer(n_features=width, alternate_sign=False))
+
+
+def read_in_the_service(run, vectorizer):
+    width = run.model.coef_.shape[1]
+    features = vectorizer.fit_transform(run.texts).toarray()
+    features = np.pad(features, [(0, 0), (0, width - features.shape[1])])
+    logits = run.model.decision_function(features)
     return evidence(
         run,
         **{
             **fit(run),
             "logits": logits,
-            "repeated_logits": logits[:32],
             "rebatched_logits": logits[:32],
             "train_logits": run.logits(run.train_texts)[:200],
             "train_y_true": run.y_train[:200],
@@ -846,17 +850,14 @@ def argmax_of_everything(run):
 def as_many_examples_as_labels(run):
     """Three examples of three labels: (3, 3) looks the same along both axes, and is right."""
     rows = [int(np.flatnonzero(run.y_true == label)[0]) for label in range(3)]
-    return run.evidence(
-        y_true=run.y_true[rows], logits=run.outputs[rows], y_pred=run.answers[rows]
-    )
+    return run.evidence(y_true=run.y_true[rows], logits=run.outputs[rows], y_pred=run.answers[rows])
 
 
 def hidden_layer_decoded(run):
     """The argmax of 32 hidden units, of which the network returned a tuple, for that of 3."""
-    model = MLPClassifier((32,), random_state=0, max_iter=30, tol=0)
-    features, texts = (run.vectorizer.transform(part) for part in (run.train_texts, run.texts))
-    for _ in range(30):
-        model.partial_fit(features, run.y_train, classes=np.arange(3))
+    model = MLPClassifier((32,), random_state=0)
+    fit(run, model=model)
+    texts = run.vectorizer.transform(run.texts)
     hidden = np.maximum(texts @ model.coefs_[0] + model.intercepts_[0], 0)
     return evidence(run, y_pred=hidden.argmax(axis=1))
 
@@ -874,8 +875,10 @@ def threshold_on_raw_outputs(run):
     """A threshold of one half, right for a probability, is applied to a margin, where 0 is."""
     two = binary_run()
     features = two.vectorizer.transform(two.train_texts)
-    margins = LogisticRegression(C=0.3).fit(features, two.y_train).decision_function(
-        two.vectorizer.transform(two.texts)
+    margins = (
+        LogisticRegression(C=0.3)
+        .fit(features, two.y_train)
+        .decision_function(two.vectorizer.transform(two.texts))
     )
     return two.evidence(
         logits=np.stack([0 * margins, margins], axis=1), y_pred=(margins > 0.5).astype(int)
@@ -1129,16 +1132,10 @@ def ids_and_mask_exchanged(run):
     return of_averager(run, network, logits=network.logits(fed), **fed)
 
 
-def padded_to_a_fixed_length(run):
-    """All texts are padded to 24 words, and the mean is over padding: short texts suffer."""
-    network = averager(run, masked=False)
-    fixed = network.encode(texts_of(run)[1], length=24)
-    alone = [network.logits(network.encode([text])) for text in texts_of(run)[1][:32]]
-    return of_averager(
-        run, network, logits=network.logits(fixed), rebatched_logits=np.concatenate(alone),
-        repeated_logits=network.logits(fixed)[:32],
-        padded_logits=network.logits(network.encode(texts_of(run)[1][:32], length=96)),
-    )  # fmt: skip
+def mask_left_out_by_the_service(run):
+    """Training left padding out, the service does not: short texts drown in it."""
+    network = dataclasses.replace(averager(run), masked=False)
+    return padded_and_alone(run, network)
 
 
 def conclusion_of_long_texts_cut_off(run):
@@ -1318,9 +1315,9 @@ def loss_fell_without_accuracy(evidence):
 
 
 def broke_in_mid_run(evidence):
-    """The validation loss had fallen by a fifth, and ends above ln C or at NaN."""
+    """The validation loss had fallen by a tenth, and ends above ln C or at NaN."""
     first, *_, last = evidence.val_loss
-    return np.nanmin(evidence.val_loss) < 0.8 * first and not last < np.log(3)
+    return np.nanmin(evidence.val_loss) < 0.9 * first and not last < np.log(3)
 
 
 def rare_never_answered(evidence):
@@ -1386,7 +1383,7 @@ SYMPTOMS: Mapping[Callable[[Evidence], bool], Mapping[Builder, str | None]] = {
         shuffled_loader: "labels-misaligned",
         stale_cache_of_batches: "labels-misaligned",
         head_not_saved_seen_from_outside: "weights-not-loaded",
-        vectoriser_refitted_in_the_service: "unknown",
+        words_hashed_in_the_service: "unknown",
     },
     loss_zero: {
         cross_entropy_of_one_unit: "loss-misconfigured",
@@ -1403,7 +1400,7 @@ SYMPTOMS: Mapping[Callable[[Evidence], bool], Mapping[Builder, str | None]] = {
     at_chance: {
         shuffled_loader: "labels-misaligned",
         head_not_saved: "weights-not-loaded",
-        vectoriser_refitted_in_the_service: "unknown",
+        words_hashed_in_the_service: "unknown",
         texts_shuffled_without_their_labels: "labels-shuffled",
         task_without_a_signal_and_its_history: "labels-shuffled",
         task_without_a_signal: None,
@@ -1416,6 +1413,7 @@ SYMPTOMS: Mapping[Callable[[Evidence], bool], Mapping[Builder, str | None]] = {
     },
     right_on_training_rows: {
         head_not_saved_seen_from_outside: "weights-not-loaded",
+        words_hashed_in_the_service: "unknown",
         vectoriser_refitted_in_the_service: "unknown",
         capitals_for_an_uncased_vocabulary: "vocabulary-mismatch",
     },
@@ -1429,7 +1427,7 @@ SYMPTOMS: Mapping[Callable[[Evidence], bool], Mapping[Builder, str | None]] = {
         inverted_class_weights: "unknown",
     },
     wrong_by_length: {
-        padded_to_a_fixed_length: "attention-mask-ignored",
+        mask_left_out_by_the_service: "attention-mask-ignored",
         conclusion_of_long_texts_cut_off: "truncation-loses-signal",
     },
 }
@@ -1467,4 +1465,4 @@ def test_every_builder_is_judged():
         if inspect.isfunction(item) and item.__module__ == __name__
         and list(inspect.signature(item).parameters) == ["run"]
     }  # fmt: skip
-    assert {"reference"} == {item.__name__ for item in builders - judged}
+    assert set() == {item.__name__ for item in builders - judged}

@@ -462,7 +462,10 @@ def test_half_of_a_comparison_is_skipped():
     """Embedding rows alone compare with nothing: skipped, naming what is missing."""
     finding = matches(embedding_rows=30522)
     assert ("skipped", ("input_ids",)) == (finding.verdict, finding.needs)
-    assert "skipped" == matches(pad_token_id=0).verdict
+    padding = matches(pad_token_id=0)
+    assert ("skipped", ("input_ids", "attention_mask")) == (padding.verdict, padding.needs)
+    padding = matches(pad_token_id=0, input_ids=[[5, 6, 0]])
+    assert ("skipped", ("attention_mask",)) == (padding.verdict, padding.needs)
 
 
 # Does the attention mask leave out the padding?

@@ -308,9 +308,13 @@ def vocabulary_matches(
         return Finding(
             Verdict.INCONCLUSIVE, undecided, statistics=stats, needs=("unknown_token_share",)
         )
-    if "ids_outside" not in stats and "padded_with" not in stats and size is None:
+    compared = ("input_ids",) if rows is not None else ("input_ids", "attention_mask")
+    missing = tuple(name for name in compared if getattr(evidence, name) is None)
+    if missing and size is None:
         return Finding(
-            Verdict.SKIPPED, "skipped: needs input_ids to compare with", needs=("input_ids",)
+            Verdict.SKIPPED,
+            f"skipped: needs {' and '.join(missing)} to compare with",
+            needs=missing,
         )
     return Finding(Verdict.PASSED, "tokenizer and model agree on the token ids", statistics=stats)
 
