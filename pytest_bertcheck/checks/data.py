@@ -681,6 +681,9 @@ def labels_not_noisier(
     has memorised its noise hides it. What fails too is an evaluation set that is easier than the
     training set by more than ``max_gap``.
 
+    The sign ``training-rows-learnt`` says that the model is demonstrably right on the training
+    rows (beyond halfway from the largest label's share to 1): then it was trained.
+
     Source: Song et al. (2022), Learning from Noisy Labels with Deep Neural Networks: A Survey.
     """
     y_train, y_true = evidence.train_y_true, evidence.y_true
@@ -710,7 +713,13 @@ def labels_not_noisier(
         f"{share(total - train_errors, total)} right on training, "
         f"{share(total - errors, total)} on evaluation rows"
     )
-    signs = {"training-labels-noisier": p_value <= alpha}
+    signs = {
+        "training-labels-noisier": p_value <= alpha,
+        "training-rows-learnt": bool(
+            statistics.clopper_pearson(total - train_errors, total, alpha)[0]
+            > (1 + counts.max() / total) / 2
+        ),
+    }
     if p_value <= alpha:
         return Finding(
             Verdict.FAILED,

@@ -343,12 +343,12 @@ def not_collapsed(
 
 def _rank_labels(evidence: Evidence, alpha: float) -> bool:
     """Whether the probability of some label is larger where that label is true."""
-    probabilities = evidence.probabilities
-    if probabilities is None or probabilities.shape[1] != evidence.num_labels:
+    probabilities, num_labels = evidence.probabilities, evidence.num_labels or 0
+    if probabilities is None or probabilities.shape[1] != num_labels:
         return False
-    rows = np.flatnonzero(in_range(evidence.num_labels, evidence.y_true))[:MOST_RANKED]
+    rows = np.flatnonzero(in_range(num_labels, evidence.y_true))[:MOST_RANKED]
     y_true, probabilities = evidence.y_true[rows], probabilities[rows]
-    support = np.bincount(y_true, minlength=evidence.num_labels)
+    support = np.bincount(y_true, minlength=num_labels)
     labels = [
         label
         for label in np.argsort(-support, kind="stable")[:MOST_RANKED_LABELS].tolist()
