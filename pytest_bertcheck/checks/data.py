@@ -144,16 +144,16 @@ def classes_balanced(
         "prior_entropy": statistics.entropy(counts),
     }
     signs = {"training-imbalanced": bool(ratio > max_imbalance_ratio)}
-    description = (
+    dominant = (
         f"{share(int(counts[largest]), rows)} of {count(rows, 'training row')} are "
-        f"{quoted(names[largest], 20)}, {counts[smallest]} are {quoted(names[smallest], 20)}"
+        f"{quoted(names[largest], 20)}"
     )
+    description = f"{dominant}, {counts[smallest]} are {quoted(names[smallest], 20)}"
     if p_value > alpha and not (ratio > max_imbalance_ratio and _answers_are(evidence, largest)):
         summary = f"training labels within {max_imbalance_ratio:g}:1: {description}"
         if ratio > max_imbalance_ratio:
             summary = f"{description}: too few rows to tell if beyond {max_imbalance_ratio:g}:1"
         return Finding(Verdict.PASSED, summary, statistics=stats, signs=signs)
-    consequence = ""
     if evidence.confusion is not None and largest < evidence.confusion.num_labels:
         collapse = collapse_test(evidence.confusion, largest, alpha)
         stats["collapse_p_value"] = p_value = collapse.p_value
@@ -161,8 +161,7 @@ def classes_balanced(
         if not collapse.collapsed:
             summary = f"training is imbalanced and the model copes: {description}"
             return Finding(Verdict.PASSED, summary, statistics=stats, p_value=p_value, signs=signs)
-        description = description.partition(",")[0]
-        consequence = ", and so are the answers to all others"
+        description = f"{dominant}, and so are the answers to all others"
     elif evidence.answers is not None:
         summary = f"training is imbalanced, y_true would tell if the model copes: {description}"
         return Finding(
@@ -171,7 +170,7 @@ def classes_balanced(
     shown = ", ".join(f"{label}: {weights[label]:.3g}" for label in order[::-1][:8])
     return Finding(
         Verdict.FAILED,
-        f"imbalanced: {description}{consequence}, {probability(p_value)}",
+        f"imbalanced: {description}, {probability(p_value)}",
         statistics=stats,
         p_value=p_value,
         causes=("class-imbalance",),
@@ -683,6 +682,9 @@ def labels_not_noisier(
     has memorised its noise hides it. What fails too is an evaluation set that is easier than the
     training set by more than ``max_gap``.
 
+    The sign ``training-rows-learnt`` says that the model is demonstrably right on the training
+    rows (beyond halfway from the largest label's share to 1): then it was trained.
+
     Source: Song et al. (2022), Learning from Noisy Labels with Deep Neural Networks: A Survey.
     """
     y_train, y_true = evidence.train_y_true, evidence.y_true
@@ -712,7 +714,13 @@ def labels_not_noisier(
         f"{share(total - train_errors, total)} right on training, "
         f"{share(total - errors, total)} on evaluation rows"
     )
-    signs = {"training-labels-noisier": p_value <= alpha}
+    signs = {
+        "training-labels-noisier": p_value <= alpha,
+        "training-rows-learnt": bool(
+            statistics.clopper_pearson(total - train_errors, total, alpha)[0]
+            > (1 + counts.max() / total) / 2
+        ),
+    }
     if p_value <= alpha:
         return Finding(
             Verdict.FAILED,
