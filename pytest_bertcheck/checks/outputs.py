@@ -361,7 +361,8 @@ def _rank_labels(evidence: Evidence, alpha: float) -> bool:
     probabilities, num_labels = evidence.probabilities, evidence.num_labels or 0
     if probabilities is None or probabilities.shape[1] != num_labels:
         return False
-    rows = np.flatnonzero(in_range(num_labels, evidence.y_true))[:MOST_RANKED]
+    rows = np.flatnonzero(in_range(num_labels, evidence.y_true))
+    rows = rows[:: max(1, len(rows) // MOST_RANKED)]  # from all over: they may be sorted
     y_true, probabilities = evidence.y_true[rows], probabilities[rows]
     support = np.bincount(y_true, minlength=num_labels)
     labels = [
