@@ -71,9 +71,17 @@ SIGNS: dict[str, tuple[str, str]] = {
     ),
     "loss-not-finite": ("the loss ended at NaN or infinity", ""),
     "no-step-taken": ("no optimizer step was taken", ""),
+    "one-unit-always-1": (
+        "the one output is exactly 1 for all inputs, as a softmax over one unit always is",
+        "",
+    ),
     "order-recovered": (
         "another order of the rows makes the answers right",
         "no known order of the rows makes the answers right",
+    ),
+    "outputs-rank-labels": (
+        "under the one answer the outputs still rank the labels",
+        "the outputs do not even rank the labels",
     ),
     "outputs-are-probabilities": ("the outputs are probabilities already", ""),
     "overfit-loss-never-moved": (
@@ -107,10 +115,6 @@ SIGNS: dict[str, tuple[str, str]] = {
     ),
     "reference-below-chance": ("a TF-IDF model is right less often than by chance too", ""),
     "reload-differs": ("outputs change on reload", "the reloaded model gives the same outputs"),
-    "single-output-is-one": (
-        "the only output is exactly 1 for every row, as a softmax over one unit is",
-        "",
-    ),
     "steps-few": ("training took {train_steps} steps", "training took enough steps to learn"),
     "train-loss-huge": ("the training loss exploded", ""),
     "train-loss-learnt": ("the training loss fell", "the training loss never fell"),
@@ -125,6 +129,10 @@ SIGNS: dict[str, tuple[str, str]] = {
     "training-labels-tell-nothing": (
         "a TF-IDF model cross-validated on the training rows is at chance",
         "the training labels tell of the training texts",
+    ),
+    "training-rows-learnt": (
+        "the model is right on the training rows",
+        "the model is not demonstrably right on the training rows either",
     ),
     "unknown-tokens-above-limit": ("most texts have more [UNK] than the limit", ""),
     "unknown-tokens-above-usual": (
@@ -142,6 +150,7 @@ SIGNS: dict[str, tuple[str, str]] = {
         "the validation loss never moved from {first_val_loss:.4g}",
         "the validation loss moved",
     ),
+    "weights-not-a-number": ("the change of the weights is not a number", ""),
     "weights-unloaded": ("loading left weights at random values", "all weights were loaded"),
 }
 
@@ -209,6 +218,7 @@ TABLE: dict[str, Row] = {
         forbids=(*INPUTS_LOST, *DECODING, "logits-not-finite"),
         weights={
             "imbalance-collapse": (5, -3),
+            "outputs-rank-labels": (3, -2),
             "confidence-faint": (-3, 1),
             "rate-above-usual": (-1, 1),
             "logits-bit-equal": (-3, 0),
@@ -315,7 +325,7 @@ TABLE: dict[str, Row] = {
     ),
     "inputs-constant": Row(
         requires=(("logits-bit-equal", "logits-constant"),),
-        forbids=("logits-not-finite", "weights-unloaded"),
+        forbids=("logits-not-finite", "weights-unloaded", "one-unit-always-1"),
         weights={
             "logits-bit-equal": (4, -2),
             "logits-constant": (1, -5),
@@ -323,6 +333,8 @@ TABLE: dict[str, Row] = {
             "inputs-empty": (4, -2),
             "inputs-unknown": (4, -2),
             "val-loss-learnt": (3, -3),
+            # Good at its best and worse than nothing at the end: training broke it, no input did.
+            "val-loss-far-above": (-6, 0),
             "reload-differs": (-5, 0),
             "confidence-lost-since-training": (-1, 0),
         },
@@ -335,9 +347,11 @@ TABLE: dict[str, Row] = {
         weights={
             "rate-above-usual": (4, -4),
             "rate-far-below-usual": (-5, 0),
+            "rate-jumps": (-6, 0),  # then it is the schedule that makes it too high
             "train-loss-huge": (4, 0),
             "logits-constant": (2, -1),
             "collapsed": (1, -1),
+            "outputs-rank-labels": (-4, 0),
             "val-loss-far-above": (1, 0),
             "val-loss-learnt": (-3, 1),
             "val-loss-never-moved": (-4, 1),
@@ -346,6 +360,7 @@ TABLE: dict[str, Row] = {
             "steps-few": (-3, 0),
             "first-loss-off": (-2, 0),
             "reference-weak": (-1, 1),
+            "training-rows-learnt": (-5, 0),
         },
         fix="learning_rate=2e-5 with warm-up over the first 10% of the steps",
         settled_by="train again at 2e-5",
@@ -360,6 +375,7 @@ TABLE: dict[str, Row] = {
             "val-loss-learnt": (-5, 1),
             "confidence-faint": (1, -3),
             "first-loss-off": (-2, 0),
+            "training-rows-learnt": (-5, 0),
         },
         fix="learning_rate between 1e-5 and 5e-5",
         settled_by="overfit 16 rows at 2e-5",
@@ -376,6 +392,7 @@ TABLE: dict[str, Row] = {
             "rate-far-below-usual": (-2, 0),
             "rate-above-usual": (-2, 0),
             "confidence-faint": (1, -2),
+            "training-rows-learnt": (-5, 0),
         },
         fix="train for at least 3 epochs",
         settled_by="train three epochs more",
@@ -396,6 +413,7 @@ TABLE: dict[str, Row] = {
             "rate-far-below-usual": (-4, 1),
             "steps-few": (-3, 0),
             "confidence-faint": (0, -3),
+            "training-rows-learnt": (-5, 0),
         },
         fix="compare a weight before and after one step; check trainable flags and apply_gradients",
         settled_by="compare the weights before and after one step",
@@ -406,8 +424,10 @@ TABLE: dict[str, Row] = {
         weights={
             "rate-zero-mostly": (5, 0),
             "rate-rises-to-the-end": (4, 0),
-            "rate-jumps": (4, 0),
+            # Before the jump all may have gone well: a loss that fell is nothing against it.
+            "rate-jumps": (7, 0),
             "val-loss-learnt": (-3, 1),
+            "training-rows-learnt": (-5, 0),
         },
         fix="num_warmup_steps of about a tenth of num_training_steps, the steps really taken",
         settled_by="print the learning rate of every step",
@@ -420,20 +440,28 @@ TABLE: dict[str, Row] = {
             "cannot-overfit": (4, -3),
             "overfit-loss-never-moved": (-3, 0),
             "first-loss-off": (6, -2),
+            "one-unit-always-1": (6, 0),
             "val-loss-learnt": (-3, 1),
             "rate-above-usual": (-1, 1),
             "rate-far-below-usual": (-3, 0),
             "steps-few": (-2, 0),
             "outputs-are-probabilities": (2, 0),
             "reference-weak": (-2, 0),
-            "single-output-is-one": (9, 0),
+            "training-rows-learnt": (-3, 0),
         },
         fix="SparseCategoricalCrossentropy(from_logits=True) on raw logits and integer labels",
         settled_by="recompute the cross-entropy from logits and labels: is it the reported loss?",
     ),
     "diverged": Row(
-        requires=(("train-loss-huge", "logits-not-finite", "loss-not-finite"),),
-        weights={"train-loss-huge": (3, 0), "logits-not-finite": (6, 0), "loss-not-finite": (6, 0)},
+        requires=(
+            ("train-loss-huge", "logits-not-finite", "loss-not-finite", "weights-not-a-number"),
+        ),
+        weights={
+            "train-loss-huge": (3, 0),
+            "logits-not-finite": (6, 0),
+            "loss-not-finite": (6, 0),
+            "weights-not-a-number": (5, 0),
+        },
         fix="clip gradients at norm 1 and lower the learning rate",
         settled_by="record the loss of every step",
     ),
@@ -455,7 +483,13 @@ TABLE: dict[str, Row] = {
     ),
     "labels-misaligned": Row(
         requires=((*BAD_OUTCOME, "order-recovered"),),
-        forbids=("answers-constant", "collapsed", "permutation-recovered", "logits-faint"),
+        forbids=(
+            "answers-constant",
+            "collapsed",
+            "permutation-recovered",
+            "logits-faint",
+            "order-kept",
+        ),
         weights={
             "order-recovered": (8, 0),
             "decoding-costs": (3, 0),
@@ -650,7 +684,7 @@ def _likely(
                 scored.append((LEAST_SCORE - 0.1 * rank, cause))
     scored.sort(key=lambda item: -item[0])
     if not scored or scored[0][0] < LEAST_SCORE:
-        standing = [item for item in scored if item[0] > 0]
+        standing = [item for item in scored if item[0] > 0 and item[1].reasons]
         return [cause for _, cause in standing] if _only_outputs(signs) else []
     best = scored[0][0]
     return [cause for score, cause in scored if score > 0 and score > best - 6]

@@ -102,7 +102,8 @@ class Evidence:
     train_reference_probabilities : (m, C) float
         The probabilities that go with those answers.
     encoder_update, head_update : float >= 0
-        Relative norm of the change of those weights over training.
+        Relative norm of the change of those weights over training: NaN if they became NaN,
+        infinite if they started at zero.
     overfit_loss : (T,) float
         Loss while a fresh copy overfits 16 balanced rows at a reference learning rate.
     unloaded_weights : (k,) str
@@ -566,6 +567,9 @@ def _scalar(name: str, value: Any, kind: str) -> int | float:
         raise TypeError(f"{name}: expected a single number, got {value!r:.60}")
     number = array.item()
     least = 0 if name in ("train_steps", "pad_token_id", "encoder_update", "head_update") else 1
-    if not least <= number < np.inf or (kind == NUMBER and number != int(number)):
+    in_bounds = least <= number < np.inf
+    if kind == NORM:  # of weights that broke, or that started at zero: evidence
+        in_bounds = not number < least
+    if not in_bounds or (kind == NUMBER and number != int(number)):
         raise ValueError(f"{name}: expected a {kind} of at least {least}, got {number!r}")
     return int(number) if kind == NUMBER else float(number)

@@ -115,7 +115,7 @@ def cause_lines(causes: Sequence[Cause], *, reasons: bool = True) -> list[str]:
         return []
     best = causes[0]
     if best.certain or len(causes) == 1:
-        doubt = "" if best.certain else " (likely)"
+        doubt = _doubt(best)
         lines = [f"cause: {best.code}{doubt}: {best.meaning}"]
     else:
         rest = ", ".join(cause.code for cause in causes[1:4])
@@ -125,6 +125,10 @@ def cause_lines(causes: Sequence[Cause], *, reasons: bool = True) -> list[str]:
     if best.settled_by and not best.certain:
         lines.append(f"  to settle it: {best.settled_by}")
     return [*lines, *_fix_lines(best.fix), f"docs:  {DOCS}#{best.code}"]
+
+
+def _doubt(cause: Cause) -> str:
+    return "" if cause.certain or cause.code == "unknown" else " (likely)"
 
 
 def _fix_lines(fix: str) -> list[str]:
@@ -183,7 +187,7 @@ def render_diagnosis(diagnosis: Diagnosis) -> str:
 def _named(causes: Sequence[Cause]) -> str:
     if not causes:
         return ""
-    return f", {causes[0].code}{'' if causes[0].certain else ' (likely)'}"
+    return f", {causes[0].code}{_doubt(causes[0])}"
 
 
 def _finding_lines(word: str, findings: Iterable[Finding]) -> list[str]:

@@ -197,6 +197,8 @@ def test_a_model_that_learnt_the_prior_fails():
     assert "failed" == finding.verdict
     assert ("class-imbalance",) == finding.causes
     assert finding.signs["imbalance-collapse"]
+    rows = f"{len(evidence.y_train):,} training rows are '0', and so are the answers to all others"
+    assert rows in finding.summary
     assert "failed" == run_check("not_collapsed", evidence).verdict
 
 
@@ -676,6 +678,18 @@ def test_flipped_training_labels_are_found(num_labels, seed):
     assert finding.summary.startswith("training labels noisier: ")
     assert num_labels + 1 == len(finding.table)
     assert "labels-noisy" == diagnose(evidence).causes[0].code
+
+
+def test_a_model_that_is_right_on_training_rows_was_trained():
+    """Right on training rows and collapsed on others, a model is not put down to its training."""
+    run = trained(3, 0, n=300)
+    collapsed = run.outputs + 1000 * np.eye(3)[0]
+    seen = {"train_logits": run.logits(run.train_texts), "train_y_true": run.y_train}
+    evidence = run.evidence(logits=collapsed, learning_rate=[1e-3] * 30, train_steps=90, **seen)
+    assert run_check("labels_not_noisier", evidence).signs["training-rows-learnt"]
+    codes = [cause.code for cause in diagnose(evidence).causes]
+    training = {"learning-rate-too-high", "learning-rate-too-low", "too-few-steps"}
+    assert set() == training & set(codes)
 
 
 def test_an_evaluation_set_of_another_balance_is_not_cleaner():

@@ -492,7 +492,7 @@ def test_a_known_way_to_lose_the_order_is_found(num_labels, order):
     assert finding.statistics["accuracy_realigned"] > 0.7 > finding.statistics["accuracy"]
 
 
-@pytest.mark.parametrize("size", [8, 32, 64])
+@pytest.mark.parametrize("size", [8, 32, 50, 64, 150])
 @pytest.mark.parametrize("which", ["first", "last"])
 def test_one_batch_repeated_for_all_is_found(size, which):
     """A loop that collects one batch again and again repeats its answers."""
@@ -501,6 +501,14 @@ def test_one_batch_repeated_for_all_is_found(size, which):
     finding = aligned(run.y_true, np.resize(run.answers[start : start + size], 300))
     assert "failed" == finding.verdict
     assert f"the same {finding.statistics['period']} answers repeat" in finding.summary
+
+
+@pytest.mark.parametrize("n", [2, 3, 9])
+@pytest.mark.parametrize("answers", [[0, 1], [1, 1, 0], [0, 0, 0, 0, 0, 1]])
+def test_few_rows_that_repeat_are_not_enough(n, answers):
+    """A handful of answers repeats by chance: no batch is claimed, whatever the number of rows."""
+    y_true = np.random.default_rng(0).integers(0, 2, n)
+    assert "period" not in aligned(y_true, np.resize(answers, n)).statistics
 
 
 def test_labels_that_take_turns_may_repeat():
@@ -513,6 +521,37 @@ def test_turns_of_swapped_labels_are_no_shift():
     """Labels in turns, renamed in a cycle, look shifted by a row: no order is claimed."""
     y_true = np.arange(300) % 3
     assert "failed" != aligned(y_true, (y_true + 1) % 3).verdict
+
+
+@pytest.mark.parametrize(("lost", "kept"), [("words", True), ("outputs", False), ("labels", False)])
+def test_texts_with_their_own_outputs_and_labels_are_in_order(lost, kept):
+    """A model at chance whose outputs and labels are those of each text has lost no order.
+
+    Words read as other words leave the order; shuffled outputs or labels do not, and with the
+    labels the reference is at chance too, which proves nothing.
+    """
+    run = trained(3, 1, n=300)
+    order = np.random.default_rng(0).permutation(300)
+    if lost == "words":
+        columns = run.vectorizer.transform(run.texts).toarray()
+        columns = np.random.default_rng(0).permutation(columns, axis=1)
+        outputs = run.model.decision_function(columns)
+    else:
+        outputs = run.outputs[order] if lost == "outputs" else run.outputs
+    alone = run.outputs if lost == "outputs" else outputs
+    y_true = run.y_true[order] if lost == "labels" else run.y_true
+    evidence = run.evidence(
+        y_true=y_true,
+        logits=outputs,
+        rebatched_logits=alone[:32],
+        reference_y_pred=run.answers,
+    )
+    finding = run_check("predictions_aligned", evidence)
+    assert "passed" == finding.verdict
+    assert kept is finding.signs["order-kept"]
+    diagnosis = diagnose(evidence)
+    assert not (kept and "labels-misaligned" in {cause.code for cause in diagnosis.causes})
+    assert (lost == "labels") is (diagnosis.verdict != "failed")
 
 
 def test_rows_in_a_random_order_are_open():

@@ -44,14 +44,13 @@ def test_a_softmax_over_one_unit_is_named():
     assert "passed" == run_check("logits_valid", sigmoid).verdict
 
 
-@pytest.mark.parametrize("width", [1, 2])
-def test_saturated_probabilities_of_one_label_are_open(width):
-    """A slice of one label, of which a model is sure to the last bit, is no constant output."""
-    logits = np.tile([0.0, 1.0][-width:], (50, 1))
-    right = Evidence(y_true=np.ones(50, int), logits=logits, label_names=["ham", "spam"])
-    assert "inconclusive" == run_check("logits_valid", right).verdict
-    wrong = Evidence(y_true=np.arange(50) % 2, logits=logits, label_names=["ham", "spam"])
-    assert "failed" == run_check("logits_valid", wrong).verdict
+def test_one_unit_that_is_sure_of_a_slice_of_one_label_is_valid():
+    """A sigmoid may be sure to the last bit of a slice of one label: no softmax over one unit."""
+    logits, names = np.ones((50, 1)), ["ham", "spam"]
+    slice_of_spam = Evidence(y_true=np.ones(50, int), logits=logits, label_names=names)
+    assert "passed" == run_check("logits_valid", slice_of_spam).verdict
+    both = Evidence(y_true=np.arange(50) % 2, logits=logits, label_names=names)
+    assert "failed" == run_check("logits_valid", both).verdict
 
 
 @given(
@@ -103,6 +102,19 @@ def test_equal_rows_fail_and_any_difference_passes(seed, scale, shift, rows):
     finding = run_check("logits_valid", Evidence(logits=different))
     assert "passed" == finding.verdict
     assert not finding.signs["logits-bit-equal"]
+
+
+@pytest.mark.parametrize("row", [[1.0], [0.0], [0.0, 1.0, 0.0]])
+def test_equal_rows_of_zeros_and_ones_are_answers(row):
+    """Rounded probabilities of a slice of one class are all the same, and no fault of the model."""
+    label = int(np.argmax(row)) if len(row) > 1 else int(row[0])
+    rounded = Evidence(logits=[row] * 60, y_true=[label] * 60)
+    finding = run_check("logits_valid", rounded)
+    assert "passed" == finding.verdict
+    assert finding.signs["logits-bit-equal"]
+    assert (row == [1.0]) == finding.signs["one-unit-always-1"]
+    other = Evidence(logits=[row] * 60, y_true=[label] * 20 + [1 - label] * 40)
+    assert "failed" == run_check("not_collapsed", other).verdict
 
 
 def test_one_row_cannot_be_constant():
@@ -224,6 +236,33 @@ def test_one_label_in_the_evaluation_set_is_no_collapse(n):
     """A slice of one class, all answered with that class, proves nothing against the model."""
     finding = run_check("not_collapsed", Evidence(y_true=[1] * n, **constant(n, 1)))
     assert "failed" != finding.verdict
+
+
+@pytest.mark.parametrize("num_labels", [2, 3, 5])
+def test_outputs_under_one_answer_may_still_rank_the_labels(num_labels):
+    """A constant added to one column collapses the answers and leaves the ranking; noise has none.
+
+    Outputs without a difference rank nothing.
+    """
+    run = trained(num_labels, 0, n=300)
+    tilted = run.outputs + 1000 * np.eye(num_labels)[1]
+    noise = np.random.default_rng(0).normal(size=tilted.shape) + 1000 * np.eye(num_labels)[1]
+    for logits, ranked in ((tilted / 500, True), (noise / 500, False), (0 * noise, False)):
+        finding = run_check("not_collapsed", Evidence(y_true=run.y_true, logits=logits))
+        assert "failed" == finding.verdict
+        assert ranked is finding.signs["outputs-rank-labels"]
+    codes = [cause.code for cause in diagnose(run.evidence(logits=tilted / 500)).causes]
+    assert "learning-rate-too-high" not in codes[:1]
+
+
+@pytest.mark.parametrize("num_labels", [2, 3])
+def test_exchanged_labels_are_no_collapse(num_labels):
+    """Where labels are exchanged, all of one go to another, which is not the answer to all."""
+    run = trained(num_labels, 0, n=300)
+    evidence = run.evidence(y_pred=np.array([1, 0, 2])[run.answers])
+    finding = run_check("not_collapsed", evidence)
+    assert "passed" == finding.verdict
+    assert not finding.signs["collapsed"]
 
 
 def test_a_few_exceptions_are_still_a_collapse():

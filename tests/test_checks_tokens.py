@@ -261,6 +261,16 @@ def test_repeated_texts_are_not_a_fault():
     assert "passed" == distinct(**encoded(texts), y_true=[0, 1, 0] * 30).verdict
 
 
+def test_ids_in_the_place_of_the_mask_make_no_inputs_equal():
+    """Where the mask holds token ids, it is the mask that is wrong, and no text is taken out."""
+    generator = np.random.default_rng(0)
+    ids = generator.integers(5, 900, (60, 8))
+    assert "passed" == run_check("inputs_distinct", Evidence(input_ids=ids)).verdict
+    exchanged = Evidence(input_ids=ids, attention_mask=generator.permutation(ids))
+    assert "passed" == run_check("inputs_distinct", exchanged).verdict
+    assert "failed" == run_check("attention_mask_valid", exchanged).verdict
+
+
 def test_one_text_cannot_be_constant():
     """A single example is no evidence that all are alike."""
     assert "passed" == distinct(**encoded(["hello"])).verdict
@@ -452,7 +462,10 @@ def test_half_of_a_comparison_is_skipped():
     """Embedding rows alone compare with nothing: skipped, naming what is missing."""
     finding = matches(embedding_rows=30522)
     assert ("skipped", ("input_ids",)) == (finding.verdict, finding.needs)
-    assert "skipped" == matches(pad_token_id=0).verdict
+    padding = matches(pad_token_id=0)
+    assert ("skipped", ("input_ids", "attention_mask")) == (padding.verdict, padding.needs)
+    padding = matches(pad_token_id=0, input_ids=[[5, 6, 0]])
+    assert ("skipped", ("attention_mask",)) == (padding.verdict, padding.needs)
 
 
 # Does the attention mask leave out the padding?

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import SGDClassifier
 from sklearn.metrics import log_loss
 
-from pytest_bertcheck import Evidence, statistics
+from pytest_bertcheck import Evidence, diagnose, statistics
 from pytest_bertcheck.assertions import history_fields
 
 from .simulate import run_check, trained
@@ -543,6 +543,18 @@ def test_weights_that_did_not_move(encoder, head, verdict):
     finding = run_check("weights_updated", Evidence(encoder_update=encoder, head_update=head))
     assert verdict == finding.verdict
     assert (verdict == "failed") is finding.certain
+
+
+@pytest.mark.parametrize(
+    ("encoder", "head", "verdict"),
+    [(np.nan, 0.4, "failed"), (0.02, np.nan, "failed"), (0.02, np.inf, "passed")],
+)
+def test_weights_that_are_not_a_number(encoder, head, verdict):
+    """NaN fails, diverged; a head that started at zero has moved by infinitely much, and passes."""
+    evidence = Evidence(encoder_update=encoder, head_update=head)
+    assert verdict == run_check("weights_updated", evidence).verdict
+    causes = [cause.code for cause in diagnose(evidence).causes]
+    assert (["diverged"] if verdict == "failed" else []) == causes
 
 
 def overfit(loss, num_labels=2):

@@ -343,6 +343,7 @@ BROKEN = {
                               "logits_valid"),
     "too few names": ({"label_names": ["ham", "spam"]}, "label_mapping_consistent"),
     "a name missing": ({"label_names": {0: "a", 2: "c"}}, "label_mapping_consistent"),
+    "NaN weights": ({"head_update": np.nan, "logits": None}, "weights_updated"),
     "NaN loss at the end": ({"loss": [1.1, 0.9, np.nan]}, "training_progressed"),
 }  # fmt: skip
 

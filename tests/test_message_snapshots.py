@@ -460,6 +460,8 @@ CASES = {
         learning_rate=np.linspace(1e-6, 2e-5, 10))),
     "a rate that jumps": ("learning_rate_schedule", {}, lambda: Evidence(
         learning_rate=[1e-6] * 6 + [1e-3] * 4)),
+    "weights that are NaN": ("weights_updated", {}, lambda: Evidence(
+        encoder_update=np.nan, head_update=np.nan)),
     "nothing moved": ("weights_updated", {}, lambda: Evidence(encoder_update=0.0, head_update=0.0)),
     "the head did not move": ("weights_updated", {}, lambda: Evidence(
         encoder_update=0.012, head_update=0.0)),
@@ -479,9 +481,8 @@ CASES = {
         logits=waves(9, 768), dataset_label_names=NAMES)),
     "constant logits": ("logits_valid", {}, lambda: Evidence(
         logits=np.tile([0.3, 0.1, -0.2], (90, 1)))),
-    "a column of ones": ("logits_valid", {}, lambda: Evidence(logits=np.ones((90, 1)))),
-    "saturated outputs, none of them wrong": ("logits_valid", {}, lambda: Evidence(
-        logits=np.tile([0.0, 1.0, 0.0], (90, 1)), y_true=np.ones(90, dtype=int))),
+    "a column of ones": ("logits_valid", {}, lambda: Evidence(
+        logits=np.ones((90, 1)), y_true=turns(90, 2))),
     "probabilities for logits": ("logits_valid", {"allow_probabilities": False}, lambda: Evidence(
         logits=softmax(outputs_for(turns(90))))),
     "a probability for a logit": ("logits_valid", {"allow_probabilities": False}, lambda: Evidence(

@@ -152,10 +152,11 @@ def classes_balanced(
         "prior_entropy": statistics.entropy(counts),
     }
     signs = {"training-imbalanced": bool(ratio > max_imbalance_ratio)}
-    description = (
+    dominant = (
         f"{share(int(counts[largest]), rows)} of {count(rows, 'training row')} are "
-        f"{quoted(names[largest], 10)}, {counts[smallest]:,} {quoted(names[smallest], 10)}"
+        f"{quoted(names[largest], 10)}"
     )
+    description = f"{dominant}, {counts[smallest]:,} {quoted(names[smallest], 10)}"
     if p_value > alpha and not (ratio > max_imbalance_ratio and _answers_are(evidence, largest)):
         summary = f"training labels within {max_imbalance_ratio:g}:1: {description}"
         if ratio > max_imbalance_ratio:
@@ -168,10 +169,7 @@ def classes_balanced(
         if not collapse.collapsed:
             summary = f"imbalanced, and the model copes: {description}"
             return Finding(Verdict.PASSED, summary, statistics=stats, p_value=p_value, signs=signs)
-        description = (
-            f"{share(int(counts[largest]), rows)} of {count(rows, 'training row')} are "
-            f"{quoted(names[largest], 14)}, and so are the answers"
-        )
+        description = f"{dominant}, and so are the answers"
     elif evidence.answers is not None:
         summary = f"{description}: harmful? y_true would tell"
         return Finding(
@@ -697,6 +695,9 @@ def labels_not_noisier(
     has memorised its noise hides it. What fails too is an evaluation set that is easier than the
     training set by more than ``max_gap``.
 
+    The sign ``training-rows-learnt`` says that the model is demonstrably right on the training
+    rows (beyond halfway from the largest label's share to 1): then it was trained.
+
     Source: Song et al. (2022), Learning from Noisy Labels with Deep Neural Networks: A Survey.
     """
     y_train, y_true = evidence.train_y_true, evidence.y_true
@@ -729,7 +730,13 @@ def labels_not_noisier(
         f"{share(total - train_errors, total)} right on training, "
         f"{share(total - errors, total)} on evaluation rows"
     )
-    signs = {"training-labels-noisier": p_value <= alpha}
+    signs = {
+        "training-labels-noisier": p_value <= alpha,
+        "training-rows-learnt": bool(
+            statistics.clopper_pearson(total - train_errors, total, alpha)[0]
+            > (1 + counts.max() / total) / 2
+        ),
+    }
     if p_value <= alpha:
         return Finding(
             Verdict.FAILED,

@@ -449,11 +449,15 @@ def predictions_aligned(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     renaming the labels would do as well no order is claimed: labels that take turns look the same
     shifted and renamed.
 
-    One batch repeated for all others is found at any accuracy. Null hypothesis: two rows of
-    different labels have the same answer no more often than two answers drawn at random.
+    One batch of up to 4096 rows repeated for all others is found at any accuracy. Null hypothesis:
+    two rows of different labels have the same answer no more often than two answers drawn at
+    random; Bonferroni over the sizes.
 
-    Rows in a random order cannot be told from a model that knows nothing by arrays alone: then the
-    finding is inconclusive if the outputs are sure of their answers.
+    Rows in a random order cannot be told from a model that knows nothing by its outputs alone: then
+    the finding is inconclusive if they are sure of their answers. With ``rebatched_logits`` and
+    ``reference_y_pred`` they can: each text gets its own outputs if it gets the same ones alone,
+    and has its own label if a reference that reads the texts is above chance (Fisher's exact test
+    for each label, Bonferroni over labels, at ``alpha``).
 
     Source: McNemar (1947), Psychometrika 12; keras#6499, DeBERTa#147 for what happens to rows.
     """
@@ -535,12 +539,38 @@ def predictions_aligned(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         f"no order of the rows explains the answers better: {right}",
         statistics=stats,
         p_value=p_value,
-        signs={"order-recovered": False},
+        signs={"order-recovered": False, "order-kept": _order_kept(evidence, alpha)},
     )
+
+
+def _order_kept(evidence: Evidence, alpha: float) -> bool:
+    """Whether each text is known to have its own outputs and its own label."""
+    logits, alone, reference = evidence.logits, evidence.rebatched_logits, evidence.reference_y_pred
+    if logits is None or alone is None or reference is None:
+        return False
+    batched, num_labels = logits[: len(alone)], evidence.num_labels or 0
+    rows = in_range(num_labels, evidence.y_true, reference)
+    if (
+        batched.shape != alone.shape
+        or not np.array_equal(evidence.answers, evidence.argmax)
+        or not _same(batched, alone)
+        or _same(batched, np.roll(alone, 1, axis=0))  # rows so alike prove nothing
+        or not rows.any()
+    ):
+        return False
+    told = statistics.confusion_matrix(evidence.y_true[rows], reference[rows], num_labels)
+    return statistics.match_above_chance(told) <= alpha
+
+
+def _same(first: Array, second: Array) -> bool:
+    return np.allclose(first, second, rtol=0, atol=1e-3 * float(np.abs(first).max()))
 
 
 BATCH_SIZES = (8, 16, 32, 64, 128, 256)
 """Usual batch sizes."""
+
+LARGEST_BATCH = 4096
+"""Up to this size a batch that repeats is looked for."""
 
 
 def _repeated_batch(evidence: Evidence, confusion: Confusion) -> tuple[int, float]:
@@ -549,14 +579,23 @@ def _repeated_batch(evidence: Evidence, confusion: Confusion) -> tuple[int, floa
     total = len(answers)
     shares = confusion.predicted / confusion.total
     by_chance = float(shares @ shares)
-    last = {total % size for size in BATCH_SIZES} - {0, 1}
-    sizes = [size for size in {*BATCH_SIZES, *last} if 2 * size <= total]
-    for size in sorted(sizes):
-        if np.array_equal(answers[size : 2 * size], answers[:size]) and np.array_equal(
-            answers[size:], answers[:-size]
+    sizes = min(total // 2, LARGEST_BATCH)
+    other = np.flatnonzero(answers[: sizes + 1] != answers[0])
+    if not len(other):
+        return 0, 1.0  # constant for as long as a batch: nothing but that one answer repeats
+    # Few sizes bring the rows around the first change again; only for those is all compared.
+    first = max(0, int(other[0]) - 8)
+    rows = answers[first : min(first + 16, total - sizes)]
+    later = answers[first + 1 : first + len(rows) + sizes]
+    windows = np.lib.stride_tricks.sliding_window_view(later, len(rows))
+    likely = 1 + np.flatnonzero((windows == rows).all(axis=1))
+    for size in likely.tolist():
+        if all(
+            np.array_equal(answers[size:end], answers[: end - size])
+            for end in (min(size + 512, total), total)
         ):
             told = int(np.count_nonzero(y_true[size:] != y_true[:-size]))
-            return size, min(1.0, len(sizes) * by_chance**told)
+            return size, min(1.0, sizes * by_chance**told)
     return 0, 1.0
 
 

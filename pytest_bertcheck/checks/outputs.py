@@ -93,10 +93,11 @@ def logits_valid(
     """Are the raw outputs finite, of the right width, and different for different inputs?
 
     Facts rather than tests: NaN or infinity, a width that is not the number of labels, rows that
-    are all equal (a single column of exact ones is what a softmax over one unit gives). Rows of
-    exact zeros and ones may be equal because a model is sure of one label; where all are right
-    that is inconclusive. Outputs that are already probabilities are an error only where raw logits
-    were asked for (``allow_probabilities=False``): a head with a softmax is legitimate.
+    are all equal. Rows of nothing but 0 and 1 are no more than answers, which may well all be the
+    same: they are for ``not_collapsed`` to judge, but for a single column of ones of which some are
+    wrong, which a softmax over one unit gives. Outputs that are already probabilities are an error
+    only where raw logits were asked for (``allow_probabilities=False``): a head with a softmax is
+    legitimate.
     """
     logits = evidence.logits
     rows, width = logits.shape
@@ -135,6 +136,7 @@ def logits_valid(
     if rows > 1:
         signs["logits-constant"] = outputs.spread < FLAT_SPREAD
         signs["logits-bit-equal"] = outputs.equal
+        signs["one-unit-always-1"] = width == 1 and outputs.equal and bool(logits[0, 0] == 1)
         signs["logits-faint"] = outputs.spread < FAINT_SPREAD
     signs["confidence-faint"] = outputs.confidence < FAINT_CONFIDENCE
     if evidence.train_logits is not None:
@@ -142,16 +144,9 @@ def logits_valid(
         stats["train_confidence"] = trained
         signs["confidence-lost-since-training"] = outputs.confidence < trained / 3
     signs["outputs-are-probabilities"] = outputs.probabilities
-    if outputs.equal and rows > 1 and _saturated_and_right(evidence):
-        return Finding(
-            Verdict.INCONCLUSIVE,
-            f"outputs saturated: all {rows} rows are the same exact zeros and ones, none wrong",
-            statistics=stats,
-            fix="give raw logits, from the layer before the softmax: they tell how sure it is",
-            signs=signs | {"logits-bit-equal": False, "logits-constant": False},
-        )
-    signs["single-output-is-one"] = rows > 1 and width == 1 and bool((logits == 1).all())
-    if signs["single-output-is-one"]:
+    confusion = evidence.confusion
+    some_wrong = confusion is not None and confusion.right < confusion.total
+    if signs.get("one-unit-always-1") and some_wrong:
         return Finding(
             Verdict.FAILED,
             f"outputs constant: the only column is exactly 1 in all {rows} rows",
@@ -160,7 +155,7 @@ def logits_valid(
             fix="a softmax over one unit is always 1: Dense(1, activation='sigmoid'), or two units",
             signs=signs,
         )
-    if signs.get("logits-bit-equal"):
+    if signs.get("logits-bit-equal") and not (outputs.probabilities and _zeros_and_ones(logits[0])):
         return Finding(
             Verdict.FAILED,
             f"logits constant: all {rows} rows are bit for bit the same",
@@ -190,12 +185,8 @@ def logits_valid(
     )
 
 
-def _saturated_and_right(evidence: Evidence) -> bool:
-    """Whether outputs are exact zeros and ones and right: so sure is a good model of one label."""
-    if not (evidence.outputs.probabilities and np.isin(evidence.logits, (0, 1)).all()):
-        return False
-    confusion = evidence.confusion
-    return confusion is not None and confusion.right == confusion.total > 0
+def _zeros_and_ones(row: npt.NDArray[Any]) -> bool:
+    return bool(((row == 0) | (row == 1)).all())
 
 
 @dataclass(frozen=True)
@@ -217,13 +208,15 @@ def collapse_test(
     Null hypothesis: of the examples of all other labels, at most ``max_share_of_others`` are
     answered with ``label``. Test: exact binomial over those examples. Since a weak model on a
     rare class may be beyond that limit and still see something, answers that are associated with
-    the true label (Fisher's exact test at 0.01) are never called collapsed.
+    the true label (Fisher's exact test at 0.01) are never called collapsed; nor is a label that
+    is the answer to no larger share of all examples, as where two labels are exchanged.
     """
     others = int(confusion.total - confusion.support[label])
     answered = int(confusion.predicted[label] - confusion.hits[label])
     p_value = statistics.binomial_at_least(answered, others, max_share_of_others)
     tells_something = statistics.match_above_chance(confusion) <= 0.01
-    collapsed = p_value <= alpha and not tells_something
+    to_all = confusion.predicted[label] > max_share_of_others * confusion.total
+    collapsed = p_value <= alpha and bool(to_all) and not tells_something
     return Collapse(collapsed, p_value, others, answered, tells_something)
 
 
@@ -288,6 +281,11 @@ def not_collapsed(
     model's most predicted share is at most ``max_share``; exact binomial, so that at least
     ln(alpha) / ln(max_share) equal answers are needed (135 at the defaults). A healthy model
     within those limits fails with probability at most ``alpha``.
+
+    The sign ``outputs-rank-labels`` says that under the one answer the outputs still tell the
+    labels apart, so that a prior or a threshold is at fault and not what the model learnt: the
+    probability of some label is larger where that label is true (one-sided Mann-Whitney test at
+    ``alpha``, Bonferroni over labels).
     """
     answers = evidence.answers
     if answers is None:
@@ -319,6 +317,8 @@ def not_collapsed(
         true_part = min(1 - 1 / confusion.total, confusion.support[label] / confusion.total)
     signs["collapsed"] = collapsed
     if collapsed:
+        if evidence.confusion is not None and evidence.probabilities is not None:
+            signs["outputs-rank-labels"] = _rank_labels(evidence, alpha)
         return Finding(
             Verdict.FAILED,
             f"collapsed: {everything} ({base}), {probability(p_value)}",
@@ -354,6 +354,35 @@ def not_collapsed(
         p_value=p_value,
         signs=signs,
     )
+
+
+def _rank_labels(evidence: Evidence, alpha: float) -> bool:
+    """Whether the probability of some label is larger where that label is true."""
+    probabilities, num_labels = evidence.probabilities, evidence.num_labels or 0
+    if probabilities is None or probabilities.shape[1] != num_labels:
+        return False
+    rows = np.flatnonzero(in_range(num_labels, evidence.y_true))
+    rows = rows[:: max(1, len(rows) // MOST_RANKED)]  # from all over: they may be sorted
+    y_true, probabilities = evidence.y_true[rows], probabilities[rows]
+    support = np.bincount(y_true, minlength=num_labels)
+    labels = [
+        label
+        for label in np.argsort(-support, kind="stable")[:MOST_RANKED_LABELS].tolist()
+        if 0 < support[label] < len(rows) and np.ptp(probabilities[:, label]) > 0
+    ]
+    p_values = [
+        stats.mannwhitneyu(
+            probabilities[y_true == label, label],
+            probabilities[y_true != label, label],
+            alternative="greater",
+        ).pvalue
+        for label in labels
+    ]
+    return any(p_value * len(p_values) <= alpha for p_value in p_values)
+
+
+MOST_RANKED, MOST_RANKED_LABELS = 2**14, 64
+"""Rows and labels that are looked at: more would not make it any clearer."""
 
 
 def label_weights(y_true: npt.NDArray[Any], num_labels: int) -> npt.NDArray[np.float64]:

@@ -189,8 +189,9 @@ def inputs_distinct(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     total = 0
     if evidence.input_ids is not None:
         ids = evidence.input_ids
-        if evidence.attention_mask is not None and evidence.attention_mask.shape == ids.shape:
-            ids = np.where(evidence.attention_mask == 1, ids, -1)
+        mask = evidence.attention_mask
+        if mask is not None and mask.shape == ids.shape and mask.min() >= 0 and mask.max() <= 1:
+            ids = np.where(mask == 1, ids, -1)  # what is no mask is for attention_mask_valid
         total = len(ids)
         _, times = np.unique(ids, axis=0, return_counts=True)
         most = int(times.max())

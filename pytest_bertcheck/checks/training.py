@@ -814,15 +814,16 @@ UNMOVED = 1e-8
 @check(
     stage="training",
     needs=[("encoder_update", "head_update")],
-    causes=["weights-not-updated"],
+    causes=["weights-not-updated", "diverged"],
 )
 def weights_updated(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     """Did training change the weights?
 
-    A fact rather than a test: the head of a model did not move (relative norm of the change below
-    1e-8, which float32 does not resolve). An encoder that did not move under a head that did is
+    Facts rather than tests: the norm is NaN, as of weights that became NaN (or that were zero and
+    did not move); the head of a model did not move (relative norm of the change below 1e-8, which
+    float32 does not resolve). An encoder that did not move under a head that did is
     frozen, which is legitimate, and only a sign; with nothing known of the head it is undecided.
-    A head that did not move passes if the answers are demonstrably good (accuracy beyond halfway
+    Either passes if the answers are demonstrably good (accuracy beyond halfway
     from the majority's share to 1), as when a trained head is kept.
 
     Source: pytorch_warmup#12 (gradients set to zero between backward and step), CAUSES.md, id 19
@@ -830,7 +831,8 @@ def weights_updated(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     """
     encoder, head = evidence.encoder_update, evidence.head_update
     stats: dict[str, Any] = {"encoder_update": encoder, "head_update": head}
-    signs = {}
+    given = [update for update in (encoder, head) if update is not None]
+    signs = {"weights-not-a-number": bool(np.isnan(given).any())}
     if head is not None:
         signs["head-not-updated"] = head < UNMOVED
     if encoder is not None:
@@ -840,6 +842,17 @@ def weights_updated(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         for name, update in (("encoder", encoder), ("head", head))
         if update is not None
     )
+    if signs["weights-not-a-number"] and not demonstrably_good(evidence, alpha):
+        return Finding(
+            Verdict.FAILED,
+            f"weights not a number: {int(np.isnan(given).sum())} of {len(given)} relative "
+            f"changes are NaN; training moved {course}",
+            statistics=stats,
+            causes=("diverged", "weights-not-updated"),
+            fix="keep the weights in float32 under mixed precision, lower the learning rate and "
+            "clip gradients at norm 1",
+            signs=signs,
+        )
     if signs.get("head-not-updated") and not demonstrably_good(evidence, alpha):
         return Finding(
             Verdict.FAILED,
