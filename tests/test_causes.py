@@ -1238,6 +1238,12 @@ def named(cases):
     )  # fmt: skip
 
 
+@functools.cache
+def built(build, run):
+    """Build evidence once, however many tables hold its builder."""
+    return build(run)
+
+
 def first_cause(diagnosis):
     return diagnosis.causes[0].code if diagnosis.causes else None
 
@@ -1245,7 +1251,7 @@ def first_cause(diagnosis):
 @named(FAULTS)
 def test_a_fault_of_real_code_is_named_first(run, cause, build):
     """The run fails, and of all causes the one that was built comes first, with its reasons."""
-    diagnosis = diagnose(build(run))
+    diagnosis = diagnose(built(build, run))
     assert "failed" == diagnosis.verdict
     assert cause == first_cause(diagnosis), str(diagnosis)
     assert diagnosis.causes[0].reasons
@@ -1255,7 +1261,7 @@ def test_a_fault_of_real_code_is_named_first(run, cause, build):
 @named(LOOK_ALIKES)
 def test_nothing_fails_a_healthy_look_alike(run, cause, build):
     """What looks like the fault from afar, and is right, fails no check and has no cause."""
-    diagnosis = diagnose(build(run))
+    diagnosis = diagnose(built(build, run))
     failed = [finding.summary for finding in diagnosis.findings if finding.verdict == "failed"]
     assert [] == failed
     assert () == diagnosis.causes
@@ -1446,7 +1452,7 @@ def test_causes_of_the_same_symptom_are_told_apart(run, symptom, build, cause):
 
     ``unknown`` stands where what was recorded cannot tell.
     """
-    found = build(run)
+    found = built(build, run)
     assert symptom(found)
     diagnosis = diagnose(found)
     assert (cause is not None) is (diagnosis.verdict == "failed")
