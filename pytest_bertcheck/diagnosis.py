@@ -352,6 +352,7 @@ TABLE: dict[str, Row] = {
             "logits-constant": (2, -1),
             "collapsed": (1, -1),
             "outputs-rank-labels": (-4, 0),
+            "training-labels-tell-nothing": (-5, 0),
             "val-loss-far-above": (1, 0),
             "val-loss-learnt": (-3, 1),
             "val-loss-never-moved": (-4, 1),
@@ -493,7 +494,7 @@ TABLE: dict[str, Row] = {
         weights={
             "order-recovered": (8, 0),
             "decoding-costs": (3, 0),
-            "informative": (-4, 1),
+            "informative": (-8, 1),
             "val-loss-learnt": (3, -4),
             "train-loss-learnt": (1, -4),
             "confidence-faint": (-4, 1),

@@ -6,6 +6,7 @@ table, the cause and the fix, p-values, percentages, and user text made harmless
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -177,8 +178,9 @@ def render_diagnosis(diagnosis: Diagnosis) -> str:
     skipped = [finding for finding in diagnosis.findings if finding.verdict.value == "skipped"]
     lines += _finding_lines("failed", failed) + _finding_lines("inconclusive", open_ones)
     if skipped:
-        missing = ", ".join(dict.fromkeys(name for finding in skipped for name in finding.needs))
-        lines += ["", f"{count(len(skipped), 'check')} skipped; give {missing} to run them"]
+        needs = (need.partition(" or ")[0] for finding in skipped for need in finding.needs)
+        sentence = f"{count(len(skipped), 'check')} skipped; give {', '.join(dict.fromkeys(needs))}"
+        lines += ["", *textwrap.wrap(sentence, FIRST_LINE_LIMIT, subsequent_indent="  ")]
     if diagnosis.causes:
         lines += ["", *cause_lines(diagnosis.causes)]
     return "\n".join(lines)

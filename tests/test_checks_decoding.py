@@ -185,11 +185,24 @@ def test_argmin(key, with_y_true):
 
 @pytest.mark.parametrize("key", [(2, 0), (2, 1)], ids=str)
 def test_argmin_of_two_labels_is_also_a_swap(key):
-    """With two labels, argmin and exchanged names are the same answers: both are named."""
+    """With two labels, argmin and exchanged names are the same answers: neither is a fact."""
     run = trained(*key)
     finding = decoded(run, run.outputs.argmin(axis=1))
-    assert_explained(finding, "argmin-decoded")
+    assert "failed" == finding.verdict
+    assert not finding.certain
+    assert "argmin-decoded" == finding.causes[0]
     assert "label-mapping-swapped" in finding.causes
+
+
+def test_labels_that_take_turns_are_shifted_or_renamed():
+    """Where labels take turns, shifted and renamed answers are the same: neither is a fact."""
+    y_true = np.arange(90) % 3
+    logits = 4 * np.eye(3)[y_true]
+    evidence = Evidence(y_true=y_true, logits=logits, y_pred=(y_true + 1) % 3)
+    finding = run_check("decoding_consistent", evidence)
+    assert "failed" == finding.verdict
+    assert not finding.certain
+    assert {"labels-misaligned", "label-mapping-swapped"} == set(finding.causes)
 
 
 @pytest.mark.parametrize("column", [0, 1])

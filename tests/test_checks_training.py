@@ -291,8 +291,24 @@ def test_rate_and_steps_are_compared_with_the_usual(fields, sign, expected):
 
 def test_a_first_loss_above_chance_is_seen():
     """A fresh head starts at ln C; a first loss far above it shows another scale of outputs."""
-    assert progressed(2, loss=[3.2, 3.1, 3.1]).signs["first-loss-off"]
-    assert not progressed(2, loss=[0.70, 0.69, 0.69]).signs["first-loss-off"]
+    assert progressed(2, train_steps=3, loss=[3.2, 3.1, 3.1]).signs["first-loss-off"]
+    assert not progressed(2, train_steps=3, loss=[0.70, 0.69, 0.69]).signs["first-loss-off"]
+
+
+def test_the_mean_loss_of_an_epoch_is_no_first_loss():
+    """What an epoch costs on average is no fresh head's loss, so that nothing is said of it."""
+    for loss, steps in (([3.2] * 5, None), ([3.2] * 5, 500), ([3.2] * 30, 3000)):
+        fields = {"loss": loss} | ({} if steps is None else {"train_steps": steps})
+        assert "first-loss-off" not in progressed(2, **fields).signs
+
+
+def test_a_loss_that_fell_and_came_back_leaves_open_what_was_kept():
+    """A network that learnt and then collapsed was not good at the end; a good one may be kept."""
+    nothing = np.log(2)
+    collapsed = {"loss": [0.7, 0.3, 0.7, nothing], "val_loss": [0.6, 0.3, nothing, nothing]}
+    assert "val-loss-learnt" not in progressed(2, **collapsed).signs
+    too_sure = {"loss": [0.7, 0.3, 0.1, 0.01], "val_loss": [0.6, 0.3, 0.6, 0.9]}
+    assert progressed(2, **too_sure).signs["val-loss-learnt"]
 
 
 def test_the_table_of_the_history():

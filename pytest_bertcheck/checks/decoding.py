@@ -18,7 +18,7 @@ from ..findings import Finding, Verdict
 from ..messages import count, probability, safe, share
 from ..statistics import Confusion
 from . import ALPHA, check, reject_health
-from .outputs import in_range, label_weights
+from .outputs import in_range, label_weights, not_one_label_each
 
 __all__ = ["Mistake", "decoding_consistent", "known_mistakes", "predictions_aligned"]
 
@@ -140,7 +140,9 @@ def decoding_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
             signs={"decoding-differs": True},
         )
     causes = tuple(dict.fromkeys(code for mistake in explained for code in mistake.causes))
-    certain = bool(explained) and not any("perhaps" in m.description for m in explained[:1])
+    # Where two mistakes give the same answers, neither is a fact.
+    proved = {m.causes[0] for m in explained if "perhaps" not in m.description}
+    certain = len(proved) == 1
     stats["explained_by"] = [mistake.description for mistake in explained]
     if not causes:
         causes = ("wrong-tensor-decoded", "labels-misaligned")
@@ -463,11 +465,7 @@ def predictions_aligned(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     """
     confusion = evidence.confusion
     if confusion is None:
-        return Finding(
-            Verdict.INCONCLUSIVE,
-            "answers cannot be read as one label id for each example: see decoding_consistent",
-            needs=("y_pred",),
-        )
+        return not_one_label_each(evidence)
     total, hits = confusion.total, confusion.right
     right = f"{hits}/{total} right ({share(hits, total)})"
     stats: dict[str, Any] = {"accuracy": hits / total, "examples": total}

@@ -18,6 +18,7 @@ from ..findings import Finding, Verdict
 from ..messages import count, probability, quoted, share
 from ..statistics import Confusion, LargestErrors
 from . import ALPHA, check, reject_health
+from .outputs import not_one_label_each
 
 __all__ = ["label_mapping_consistent", "labels_not_swapped"]
 
@@ -225,11 +226,7 @@ def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     """
     confusion = evidence.confusion
     if confusion is None:
-        return Finding(
-            Verdict.INCONCLUSIVE,
-            "answers cannot be read as one label id for each example: see decoding_consistent",
-            needs=("y_pred",),
-        )
+        return not_one_label_each(evidence)
     num_labels, total, hits = confusion.num_labels, confusion.total, confusion.right
     y_true = evidence.y_true
     if y_true.min() < 0 or y_true.max() >= num_labels:

@@ -289,7 +289,7 @@ def not_collapsed(
     """
     answers = evidence.answers
     if answers is None:
-        return _not_one_label_each(evidence)
+        return not_one_label_each(evidence)
     counts = _answer_counts(evidence)
     label, total = int(counts.argmax()), len(answers)
     top = int(counts[label])
@@ -437,7 +437,8 @@ def in_range(num_labels: int, *labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_
     return valid
 
 
-def _not_one_label_each(evidence: Evidence) -> Finding:
+def not_one_label_each(evidence: Evidence) -> Finding:
+    """Return the finding of a check that cannot count answers which are no label ids."""
     given = "logits" if evidence.y_pred is None else "y_pred"
     return Finding(
         Verdict.INCONCLUSIVE,
@@ -488,7 +489,7 @@ def beats_majority(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     """
     confusion = evidence.confusion
     if confusion is None:
-        return _not_one_label_each(evidence)
+        return not_one_label_each(evidence)
     total, hits, true = confusion.total, confusion.right, confusion.support
     majority = int(true.argmax())
     expected = float(true @ confusion.predicted) / total
@@ -559,7 +560,7 @@ def not_far_below_reference(
     """
     confusion = evidence.confusion
     if confusion is None:
-        return _not_one_label_each(evidence)
+        return not_one_label_each(evidence)
     num_labels = confusion.num_labels
     rows = in_range(num_labels, evidence.y_true, evidence.reference_y_pred)
     if not rows.any():
@@ -634,7 +635,7 @@ def every_class_predicted(
     """
     confusion = evidence.confusion
     if confusion is None:
-        return _not_one_label_each(evidence)
+        return not_one_label_each(evidence)
     present = confusion.support > 0
     never = np.flatnonzero(present & (confusion.predicted == 0))
     occurring = int(np.count_nonzero(present))
@@ -711,7 +712,7 @@ def metric_at_least(
     Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 13.
     """
     if evidence.confusion is None or evidence.confusion.total < len(evidence.y_true):
-        return _not_one_label_each(evidence)
+        return not_one_label_each(evidence)
     name = metric if isinstance(metric, str) else getattr(metric, "__name__", "metric")
     total = len(evidence.y_true)
     score = _scorer(evidence, metric)

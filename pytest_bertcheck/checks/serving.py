@@ -42,7 +42,7 @@ def _difference(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> tuple[bool
 @check(
     stage="serving",
     needs=["logits", "repeated_logits"],
-    causes=["dropout-at-inference"],
+    causes=["dropout-at-inference", "wrong-tensor-decoded"],
 )
 def deterministic(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     """Does an identical second call return the same outputs?
@@ -54,7 +54,7 @@ def deterministic(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     again = evidence.repeated_logits
     first = evidence.logits[: len(again)]
     if first.shape != again.shape:
-        return _other_shape("repeated_logits", first, again, "dropout-at-inference", certain=False)
+        return _other_shape("repeated_logits", first, again, "wrong-tensor-decoded")
     same, largest, changed = _difference(first, again)
     stats = {"largest_difference": largest, "changed_answers": changed, "examples": len(again)}
     if same:
@@ -103,7 +103,7 @@ def reload_equal(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     if again is not None and evidence.logits is not None:
         first = evidence.logits[: len(again)]
         if first.shape != again.shape:
-            return _other_shape("reloaded_logits", first, again, "weights-not-loaded", certain=True)
+            return _other_shape("reloaded_logits", first, again, "weights-not-loaded")
         same, largest, changed = _difference(first, again)
         signs["reload-differs"] = not same
         stats |= {"largest_difference": largest, "changed_answers": changed}
@@ -133,14 +133,17 @@ def reload_equal(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
 
 
 def _other_shape(
-    field: str, first: npt.NDArray[Any], again: npt.NDArray[Any], cause: str, *, certain: bool
+    field: str, first: npt.NDArray[Any], again: npt.NDArray[Any], cause: str
 ) -> Finding:
+    reloaded = cause == "weights-not-loaded"
     return Finding(
         Verdict.FAILED,
         f"{field} has {again.shape[1]} columns, logits has {first.shape[1]}",
         causes=(cause,),
-        certain=certain,
-        fix="load the model with the num_labels that it was trained with",
+        certain=reloaded,
+        fix="load the model with the num_labels that it was trained with"
+        if reloaded
+        else "take outputs.logits in both calls, not hidden states or a tuple element",
     )
 
 
@@ -256,7 +259,7 @@ def _against(evidence: Evidence, field: str, sign: str, change: str) -> Finding:
     again = getattr(evidence, field)
     first = evidence.logits[: len(again)]
     if first.shape != again.shape:
-        return _other_shape(field, first, again, "wrong-tensor-decoded", certain=False)
+        return _other_shape(field, first, again, "wrong-tensor-decoded")
     same, largest, changed = _difference(first, again)
     stats = {"largest_difference": largest, "changed_answers": changed, "examples": len(again)}
     if same:

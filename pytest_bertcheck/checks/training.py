@@ -31,8 +31,13 @@ USUAL_LEARNING_RATES = (1e-5, 5e-5)
 """What fine-tuning a pretrained encoder takes. Source: Devlin et al. (2019), section A.3."""
 
 LEAST_PROGRESS = 0.05
-HARD_TASK = 0.01
 """Share of the loss of a model without any knowledge that training must have taken off."""
+
+HARD_TASK = 0.01
+"""Share that a training on a hard task may well take off no more than."""
+
+FEW_POINTS = 20
+"""A loss of fewer points is taken for one of epochs, where the number of steps is not known."""
 
 
 @check(
@@ -125,23 +130,21 @@ def training_progressed(
     val_gain = None if best_val is None else 1 - best_val / ignorance
     stats |= {"train_gain": train_gain, "val_gain": val_gain, "best_val_loss": best_val}
     if val_loss is not None:
-        signs["val-loss-learnt"] = best_val is not None and best_val < ignorance * (
-            1 - min_progress
-        )
+        signs |= _val_loss_signs(val_loss, best_train, ignorance, ignorance * (1 - min_progress))
         if len(val_loss) > 1:
-            change = float(np.abs(np.diff(val_loss)).max()) / ignorance
-            signs["val-loss-never-moved"] = change < 2e-3
-            signs["val-loss-far-above"] = float(val_loss[-1]) > 1.03 * ignorance
-            stats["val_loss_change"] = change
+            stats["val_loss_change"] = float(np.abs(np.diff(val_loss)).max()) / ignorance
     if loss is not None and best_train is not None:
         signs["train-loss-learnt"] = best_train < ignorance * (1 - min_progress)
         signs["train-loss-huge"] = float(loss.max()) > 3 * max(ignorance, float(loss[0]))
     gains = [gain for gain in (train_gain, val_gain) if gain is not None]
     stalled = val_gain if val_gain is not None else gains[0]
     good = demonstrably_good(evidence, alpha)
-    if loss is not None and evidence.num_labels:
-        # A fresh head is right about nothing and sure of nothing: its first loss is ln C.
-        signs["first-loss-off"] = float(loss[0]) > 1.15 * np.log(max(evidence.num_labels, 2))
+    steps = evidence.train_steps or 10 * FEW_POINTS
+    if loss is not None and evidence.num_labels and steps <= 10 * len(loss):
+        # A fresh head is right about nothing and sure of nothing: its first loss is ln C. The mean
+        # of an epoch is none of a fresh head: much happens in it.
+        uniform = np.log(max(evidence.num_labels, 2))
+        signs["first-loss-off"] = bool(loss[0] > 1.15 * uniform)
     if stalled >= min_progress or good:
         return Finding(
             Verdict.PASSED,
@@ -182,6 +185,21 @@ def training_progressed(
         signs=signs,
         table=_history_table(evidence),
     )
+
+
+def _val_loss_signs(
+    val_loss: Array, best_train: float | None, ignorance: float, learnt: float
+) -> dict[str, bool]:
+    """Say what course the validation loss took; below ``learnt`` it fell."""
+    signs = {}
+    # A loss that fell and came back, in training too, leaves open which weights were kept.
+    lost = val_loss[-1] >= learnt and best_train is not None and best_train >= learnt
+    if not (lost and val_loss.min() < learnt):
+        signs["val-loss-learnt"] = bool(val_loss.min() < learnt)
+    if len(val_loss) > 1:
+        signs["val-loss-never-moved"] = bool(np.abs(np.diff(val_loss)).max() < 2e-3 * ignorance)
+        signs["val-loss-far-above"] = bool(val_loss[-1] > 1.03 * ignorance)
+    return signs
 
 
 def _rate_signs(evidence: Evidence, rates: Array | None) -> dict[str, bool]:
@@ -335,7 +353,7 @@ def loss_matches_outputs(
             Verdict.INCONCLUSIVE,
             "no loss to compare, for NaN or ids out of range: see logits_valid and labels_valid",
         )
-    reported = [float(evidence.val_loss[point]) for point in points]
+    reported = [float(evidence.val_loss[point]) + 0.0 for point in points]  # no -0
     plain = forms[0].value
     stats: dict[str, Any] = {"reported_loss": reported[0], "cross_entropy": plain}
     digits = f"{reported[0]:.4f}, cross-entropy of these outputs {plain:.4f}"
