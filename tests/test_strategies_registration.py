@@ -53,6 +53,27 @@ def test_the_type_resolves_in_builds(pytester: pytest.Pytester) -> None:
     pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=1)
 
 
+FIRST_EXAMPLE = {
+    "diagnose": "diagnose(evidence)",
+    "an assertion": "assert_not_collapsed(evidence.logits, y_true=evidence.y_true)",
+}
+
+
+@pytest.mark.parametrize("judged", FIRST_EXAMPLE.values(), ids=FIRST_EXAMPLE.keys())
+def test_a_first_example_imports_no_library(pytester: pytest.Pytester, judged: str) -> None:
+    """Libraries take longer to import than the deadline of an example: they are there before."""
+    script = pytester.makepyfile(
+        script="import sys\n"
+        "from hypothesis import find\n"
+        "from pytest_bertcheck import assert_not_collapsed, diagnose, strategies\n"
+        "evidence = find(strategies.evidences(min_size=50), lambda evidence: True)\n"
+        "before = set(sys.modules)\n"
+        f"{judged}\n"
+        "print({name.partition('.')[0] for name in set(sys.modules) - before})\n"
+    )
+    assert ["set()"] == pytester.runpython(script).outlines
+
+
 def test_importing_hypothesis_imports_nothing_of_ours(pytester: pytest.Pytester) -> None:
     """Hypothesis runs the entry point on each import, and that imports the light package only."""
     script = pytester.makepyfile(
