@@ -244,7 +244,8 @@ def test_training_histories_take_the_course_that_they_say(history):
 @given(evidence=evidences())
 @every_example
 def test_healthy_evidence_tells_one_story(evidence):
-    """Every stage of the bundle agrees with every other one."""
+    """Every field is there, and every stage of the bundle agrees with every other one."""
+    assert [field.name for field in dataclasses.fields(Evidence)] == list(evidence.fields())
     labels = evidence.num_labels
     assert_good_model(evidence.y_true, evidence.logits, evidence.y_pred, labels)
     right = evidence.probabilities[np.arange(len(evidence.y_true)), evidence.y_true]
@@ -254,6 +255,20 @@ def test_healthy_evidence_tells_one_story(evidence):
     np.testing.assert_allclose(np.bincount(evidence.y_train) / len(evidence.y_train), shares)
     assert len(evidence.y_true) == len(np.unique(evidence.input_ids, axis=0))
     np.testing.assert_array_equal(evidence.attention_mask.sum(axis=1), evidence.kept_token_counts)
+    assert evidence.input_ids.max() < evidence.tokenizer_size == evidence.embedding_rows
+    assert {evidence.pad_token_id} >= set(evidence.input_ids[evidence.attention_mask == 0].tolist())
+    reference = evidence.train_reference_probabilities
+    np.testing.assert_array_equal(reference.argmax(axis=1), evidence.train_reference_y_pred)
+    np.testing.assert_allclose(reference.sum(axis=1), 1)
+    np.testing.assert_array_equal(evidence.baseline_logits.argmax(axis=1), evidence.baseline_y_pred)
+
+
+NOT_A_FAULT = {"unknown": "is what a diagnosis answers when it knows no cause to put in"}
+
+
+def test_every_cause_can_be_put_in():
+    """There is a fault for each cause, in their order, but for those with a reason."""
+    assert [code for code in CAUSES if code not in NOT_A_FAULT] == list(FAULTS)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
