@@ -12,6 +12,7 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument, NoSuchExample
+from hypothesis.vendor.pretty import pretty
 from sklearn.feature_extraction.text import CountVectorizer
 
 from pytest_bertcheck import Evidence, strategies
@@ -705,6 +706,17 @@ def test_a_strategy_is_shown_as_it_was_made():
     """The repr of a strategy is the call that makes it."""
     assert "label_swaps(min_labels=3)" == repr(label_swaps(min_labels=3))
     assert "evidences('diverged')" == repr(evidences("diverged"))
+
+
+def test_a_bundle_is_shown_in_few_lines():
+    """Of a failing example, small arrays show their values and others their shapes."""
+    small = pretty(find(classifier_outputs(max_size=2), lambda evidence: True))
+    assert "y_true=array([0, 1])" in small
+    assert "logits=array([[ 1., -1.]" in small
+    large = pretty(find(evidences(min_size=100), lambda evidence: True))
+    assert "y_true=<int64 (100,)>" in large
+    assert "max_length=64" in large
+    assert len(large.splitlines()) <= 60
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
