@@ -42,6 +42,9 @@ def _field(shape: str, kind: str) -> Any:
     return field(default=None, metadata={"shape": shape, "kind": kind})
 
 
+MOST_VALUES_SHOWN = 12
+"""Values of an array that are shown where an example is printed; others show their shape."""
+
 MOST_UNNAMED_LABELS = 1000
 """Label ids from here on are not taken for labels where nothing names them."""
 
@@ -219,6 +222,22 @@ class Evidence:
             for name, value in self.fields().items()
         )
         return f"Evidence({', '.join(shapes)})"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Show the values of small arrays and the shapes of others, in Hypothesis and IPython.
+
+        What Hypothesis has shrunk is small; of a bundle that it has not, it would print every value
+        over thousands of lines, and warn.
+        """
+        with printer.group(4, "Evidence(", ")"):
+            for place, (name, value) in enumerate(self.fields().items()):
+                printer.text("," if place else "")
+                printer.breakable(" " if place else "")
+                printer.text(f"{name}=")
+                if isinstance(value, np.ndarray) and value.size > MOST_VALUES_SHOWN:
+                    printer.text(f"<{value.dtype} {value.shape}>")
+                else:
+                    printer.pretty(value)
 
     def fields(self) -> dict[str, Any]:
         """Return the fields that were given, by name."""

@@ -591,3 +591,27 @@ def test_guesses_fail_no_more_often_than_alpha():
 def test_a_constant_answer_has_no_order_to_lose(collapsed):
     """A collapsed model is no misaligned one."""
     assert "passed" == aligned([0, 1, 2] * 20, collapsed).verdict
+
+
+def test_a_cost_that_rare_labels_leave_open_is_not_passed():
+    """Answers that are certainly less accurate, and perhaps balanced so, are inconclusive."""
+    y_true = np.repeat([0, 1, 2], [120, 29, 1])
+    logits = 2 * np.eye(3)[y_true] - 1
+    wrong = y_true.copy()
+    wrong[:6], wrong[120:130], wrong[149] = 1, 2, 0
+    finding = run_check("decoding_consistent", Evidence(y_true=y_true, logits=logits, y_pred=wrong))
+    assert "inconclusive" == finding.verdict
+    assert "17/150 answers are not the argmax and cost 17 right answers" in finding.summary
+    assert "decoding-costs" not in finding.signs
+
+
+def test_a_decoding_that_trades_accuracy_for_balance_still_passes():
+    """Answers that cost many right ones of a common label and win a few of a rare one pass."""
+    y_true = np.repeat([0, 1], [180, 20])
+    logits = np.stack([np.ones(200), np.zeros(200)], axis=1)
+    y_pred = np.where((y_true == 1) | (np.arange(200) < 60), 1, 0)
+    finding = run_check(
+        "decoding_consistent", Evidence(y_true=y_true, logits=logits, y_pred=y_pred)
+    )
+    assert "passed" == finding.verdict
+    assert (0.7, 0.9) == (finding.statistics["accuracy"], finding.statistics["argmax_accuracy"])

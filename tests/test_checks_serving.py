@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from pytest_bertcheck import Evidence
+from pytest_bertcheck import Evidence, diagnose
 
 from .simulate import run_check, trained
 
@@ -75,6 +75,27 @@ def test_dropout_left_on_is_a_fact(rate, num_labels):
     assert ("dropout-at-inference",) == finding.causes
     assert finding.signs["calls-differ"]
     assert 32 == finding.statistics["examples"]
+
+
+def test_dropout_left_on_is_not_taken_for_weights_that_were_not_loaded():
+    """Where identical calls differ, so does a reloaded model, and that proves nothing."""
+    run = trained(3, 0)
+    repeated, reloaded = run.outputs[:32] * 1.25, run.outputs[:32] * 0.75
+    evidence = run.evidence(repeated_logits=repeated, reloaded_logits=reloaded)
+    finding = run_check("reload_equal", evidence)
+    assert "inconclusive" == finding.verdict
+    assert "reload-differs" not in finding.signs
+    diagnosis = diagnose(evidence)
+    assert ["dropout-at-inference"] == [cause.code for cause in diagnosis.causes]
+
+
+def test_weights_left_at_random_values_are_a_fact_under_dropout():
+    """Weights that loading did not find need no outputs to be a fact."""
+    run = trained(3, 0)
+    again = dict.fromkeys(AGAIN.values(), run.outputs[:32] * 1.25)
+    evidence = run.evidence(unloaded_weights=["classifier.weight"], **again)
+    finding = run_check("reload_equal", evidence)
+    assert ("failed", True) == (finding.verdict, finding.certain)
 
 
 def test_a_saved_model_is_the_same_model():

@@ -633,6 +633,9 @@ CASES = {
         "padded_logits", lambda logits: logits[::-1], repeated_logits=outputs_for(drawn(40)))),
     "padding of another width": ("padding_invariant", {}, lambda: served(
         "padded_logits", lambda logits: logits[:, :2])),
+    "a reload under dropout": ("reload_equal", {}, lambda: served(
+        "reloaded_logits", lambda logits: logits + 1,
+        repeated_logits=outputs_for(drawn(40)) + waves(40, 3))),
     "padding under dropout": ("padding_invariant", {}, lambda: served(
         "padded_logits", lambda logits: logits + 1,
         repeated_logits=outputs_for(drawn(40)) + waves(40, 3))),

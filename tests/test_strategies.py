@@ -12,6 +12,7 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument, NoSuchExample
+from hypothesis.vendor.pretty import pretty
 from sklearn.feature_extraction.text import CountVectorizer
 
 from pytest_bertcheck import Evidence, strategies
@@ -244,7 +245,8 @@ def test_training_histories_take_the_course_that_they_say(history):
 @given(evidence=evidences())
 @every_example
 def test_healthy_evidence_tells_one_story(evidence):
-    """Every stage of the bundle agrees with every other one."""
+    """Every field is there, and every stage of the bundle agrees with every other one."""
+    assert [field.name for field in dataclasses.fields(Evidence)] == list(evidence.fields())
     labels = evidence.num_labels
     assert_good_model(evidence.y_true, evidence.logits, evidence.y_pred, labels)
     right = evidence.probabilities[np.arange(len(evidence.y_true)), evidence.y_true]
@@ -254,6 +256,20 @@ def test_healthy_evidence_tells_one_story(evidence):
     np.testing.assert_allclose(np.bincount(evidence.y_train) / len(evidence.y_train), shares)
     assert len(evidence.y_true) == len(np.unique(evidence.input_ids, axis=0))
     np.testing.assert_array_equal(evidence.attention_mask.sum(axis=1), evidence.kept_token_counts)
+    assert evidence.input_ids.max() < evidence.tokenizer_size == evidence.embedding_rows
+    assert {evidence.pad_token_id} >= set(evidence.input_ids[evidence.attention_mask == 0].tolist())
+    reference = evidence.train_reference_probabilities
+    np.testing.assert_array_equal(reference.argmax(axis=1), evidence.train_reference_y_pred)
+    np.testing.assert_allclose(reference.sum(axis=1), 1)
+    np.testing.assert_array_equal(evidence.baseline_logits.argmax(axis=1), evidence.baseline_y_pred)
+
+
+NOT_A_FAULT = {"unknown": "is what a diagnosis answers when it knows no cause to put in"}
+
+
+def test_every_cause_can_be_put_in():
+    """There is a fault for each cause, in their order, but for those with a reason."""
+    assert [code for code in CAUSES if code not in NOT_A_FAULT] == list(FAULTS)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -692,6 +708,17 @@ def test_a_strategy_is_shown_as_it_was_made():
     assert "evidences('diverged')" == repr(evidences("diverged"))
 
 
+def test_a_bundle_is_shown_in_few_lines():
+    """Of a failing example, small arrays show their values and others their shapes."""
+    small = pretty(Evidence(y_true=[0, 1], logits=[[1.0, -1.0], [-1.0, 1.0]]))
+    assert "y_true=array([0, 1])" in small
+    assert "logits=array([[ 1., -1.]" in small
+    large = pretty(find(evidences(min_size=100, max_size=100), lambda evidence: True))
+    assert "y_true=<int64 (100,)>" in large
+    assert "max_length=64" in large
+    assert len(large.splitlines()) <= 80
+
+
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_the_default_strategies_pass_the_health_checks(pytester, name):
     """With every default of Hypothesis and warnings as errors a first property test is clean."""
@@ -711,12 +738,12 @@ def test_the_default_strategies_pass_the_health_checks(pytester, name):
 
 def test_impossible_conditions_are_told_by_hypothesis():
     """No strategy loops where nothing meets the condition of a search."""
+
+    def unchanged(swap):  # by name: old versions of Hypothesis trip over the source of a lambda
+        return np.array_equal(swap.y_pred, swap.swapped_y_pred)
+
     with pytest.raises(NoSuchExample):
-        find(
-            label_swaps(),
-            lambda swap: np.array_equal(swap.y_pred, swap.swapped_y_pred),
-            settings=settings(max_examples=200),
-        )
+        find(label_swaps(), unchanged, settings=settings(max_examples=200))
 
 
 def test_documented_names_are_public():

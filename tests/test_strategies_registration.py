@@ -54,6 +54,27 @@ def test_the_type_resolves_in_builds(pytester: pytest.Pytester) -> None:
     pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=1)
 
 
+FIRST_EXAMPLE = {
+    "diagnose": "diagnose(evidence)",
+    "an assertion": "assert_not_collapsed(evidence.logits, y_true=evidence.y_true)",
+}
+
+
+@pytest.mark.parametrize("judged", FIRST_EXAMPLE.values(), ids=FIRST_EXAMPLE.keys())
+def test_a_first_example_imports_no_library(pytester: pytest.Pytester, judged: str) -> None:
+    """Libraries take longer to import than the deadline of an example: they are there before."""
+    script = pytester.makepyfile(
+        script="import sys\n"
+        "from hypothesis import find\n"
+        "from pytest_bertcheck import assert_not_collapsed, diagnose, strategies\n"
+        "evidence = find(strategies.evidences(min_size=50), lambda evidence: True)\n"
+        "before = set(sys.modules)\n"
+        f"{judged}\n"
+        "print({name.partition('.')[0] for name in set(sys.modules) - before})\n"
+    )
+    assert ["set()"] == pytester.runpython(script).outlines
+
+
 def test_importing_hypothesis_imports_nothing_of_ours(pytester: pytest.Pytester) -> None:
     """Hypothesis runs the entry point on each import, and that imports the light package only."""
     script = pytester.makepyfile(
@@ -84,21 +105,6 @@ def test_a_run_with_the_plugin_of_hypothesis_stays_light(
     ours = {name for name in modules if name.partition(".")[0] == "pytest_bertcheck"}
     assert {"pytest_bertcheck", "pytest_bertcheck.plugin", "pytest_bertcheck.settings"} >= ours
     assert set() == modules & {"numpy", "scipy", "sklearn"}
-
-
-def test_the_checks_are_there_before_the_first_example(pytester: pytest.Pytester) -> None:
-    """Using a strategy imports every check, which the deadline of an example has no time for."""
-    script = pytester.makepyfile(
-        script="import sys\n"
-        "from pytest_bertcheck import strategies\n"
-        "from hypothesis import find\n"
-        "from pytest_bertcheck import diagnose\n"
-        "evidence = find(strategies.evidences(), lambda evidence: True)\n"
-        "before = set(sys.modules)\n"
-        "diagnose(evidence)\n"
-        "print(set(sys.modules) - before)\n"
-    )
-    assert ["set()"] == pytester.runpython(script).outlines
 
 
 def test_the_entry_point_is_installed() -> None:

@@ -149,8 +149,6 @@ def check(
 
 def all_checks() -> tuple[Check, ...]:
     """Return every check, in the order of the stages."""
-    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
-        importlib.import_module(module.name)
     return tuple(sorted(_REGISTRY.values(), key=lambda item: STAGES.index(item.stage)))
 
 
@@ -286,3 +284,9 @@ def run_checks(
                 fix="among so many tests that may be chance (Holm's method): more rows would tell",
             )
     return tuple(findings)
+
+
+# The modules register their checks. Not on first use: that would fall into the first example of a
+# property test, for which SciPy and scikit-learn alone take longer to import than its deadline.
+for _module in pkgutil.iter_modules(__path__, f"{__name__}."):
+    importlib.import_module(_module.name)

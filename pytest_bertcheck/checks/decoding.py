@@ -60,9 +60,11 @@ def decoding_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     differs from the argmax and ``y_true`` is known, the check fails only if the difference costs
     accuracy and balanced accuracy: null hypothesis, of the rows on which exactly one of the two is
     right, ``y_pred`` is right on at least half (exact McNemar), or on rows of at least half the
-    weight, all labels weighing the same (by betting on each row); both must reject. A threshold
-    tuned for a rare label or a mapping between two label orders that helps is a decision, not a
-    mistake. Without ``y_true``, a difference that no known mistake explains is inconclusive.
+    weight, all labels weighing the same (by betting on each row); both must reject. If only the
+    first does, and balanced accuracy is lower all the same, it is inconclusive: rare labels have
+    too few rows to tell. A threshold tuned for a rare label or a mapping between two label orders
+    that helps is a decision, not a mistake. Without ``y_true``, a difference that no known mistake
+    explains is inconclusive.
     """
     logits, y_pred = evidence.logits, evidence.y_pred
     num_labels = evidence.num_labels or logits.shape[1]
@@ -98,10 +100,19 @@ def decoding_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     if one_each and not outside and evidence.y_true is not None:
         plain_right = plain == evidence.y_true
         right = y_pred == evidence.y_true
-        p_value = _cost(evidence, right, plain_right)
+        by_accuracy, p_value, balanced_cost = _cost(evidence, right, plain_right)
         stats |= {"accuracy": float(right.mean()), "argmax_accuracy": float(plain_right.mean())}
+        cost = int(plain_right.sum()) - int(right.sum())
+        if by_accuracy <= alpha < p_value and balanced_cost > 0:
+            return Finding(
+                Verdict.INCONCLUSIVE,
+                f"{differing}/{rows} answers are not the argmax and cost {cost} right answers; "
+                "balanced accuracy is undecided",
+                statistics=stats,
+                p_value=p_value,
+                signs={"decoding-differs": True},
+            )
         if p_value > alpha:
-            cost = int(plain_right.sum()) - int(right.sum())
             at_what_cost = f"cost {cost}" if cost > 0 else f"gain {-cost}"
             return Finding(
                 Verdict.PASSED,
@@ -161,8 +172,11 @@ def decoding_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     )
 
 
-def _cost(evidence: Evidence, right: Array, plain_right: Array) -> float:
-    """Return the p-value of 'the answers cost no accuracy, or no balanced accuracy'."""
+def _cost(evidence: Evidence, right: Array, plain_right: Array) -> tuple[float, float, float]:
+    """Return the p-values of 'the answers cost no accuracy', and of that or 'no balanced accuracy'.
+
+    And what they cost of the recalls of the labels together.
+    """
     num_labels = evidence.num_labels or 0
     by_accuracy = statistics.paired_worse(
         int((plain_right & ~right).sum()), int((right & ~plain_right).sum())
@@ -170,10 +184,11 @@ def _cost(evidence: Evidence, right: Array, plain_right: Array) -> float:
     rows = in_range(num_labels, evidence.y_true)
     decided = (right != plain_right)[rows]
     if by_accuracy > 0.5 or not decided.any():
-        return by_accuracy
+        return by_accuracy, by_accuracy, 0.0
     weights = label_weights(evidence.y_true[rows], num_labels)[decided]
     gained = np.where(right[rows][decided], weights, -weights)
-    return max(by_accuracy, statistics.mean_below_zero(gained, float(weights.max())))
+    by_weight = statistics.mean_below_zero(gained, float(weights.max()))
+    return by_accuracy, max(by_accuracy, by_weight), -float(gained.sum())
 
 
 def _same_names(evidence: Evidence) -> bool:

@@ -23,7 +23,6 @@ generator that is seeded with one: nothing touches global random state.
 
 from __future__ import annotations
 
-from ..checks import all_checks
 from .bundles import FAULTS, evidences
 from .decoding import MISTAKES, DecodingFault, decoding_faults
 from .labels import (
@@ -64,7 +63,3 @@ __all__ = [
     "labelled_texts",
     "training_histories",
 ]
-
-# Within the first example of a test that judges what it draws, importing the checks would take
-# longer than the deadline that Hypothesis sets.
-all_checks()

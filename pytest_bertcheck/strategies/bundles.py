@@ -13,6 +13,7 @@ from hypothesis.errors import InvalidArgument
 
 from ..evidence import Evidence
 from ..findings import CAUSES
+from ..logits import answers_of, probabilities_of
 from ..statistics import entropy
 from .decoding import MISTAKES, draw_fault
 from .drawing import (
@@ -31,8 +32,8 @@ from .training import draw_history
 
 __all__ = ["FAULTS", "evidences"]
 
-CLS, SEP, FIRST_WORD = 101, 102, 1000
-"""Token ids of BERT: the two special ones, and from where on there are words."""
+PAD, CLS, SEP, FIRST_WORD, VOCABULARY = 0, 101, 102, 1000, 30_522
+"""Token ids of BERT: the special ones, from where on there are words, and how many ids."""
 
 
 @dataclass
@@ -59,7 +60,21 @@ class Bundle:
         again = logits[:16]
         self.fields |= {"logits": logits, "y_pred": logits.argmax(axis=1)}
         self.fields |= {"repeated_logits": again, "reloaded_logits": again}
-        self.fields |= {"rebatched_logits": again, "tail_logits": logits}
+        self.fields |= {"rebatched_logits": again, "padded_logits": again, "tail_logits": logits}
+
+    def feed(self, y_train: Ids, answers: Ids, *, told: Ids | None = None) -> None:
+        """Let these labels be trained on, and a plain reference give them these answers.
+
+        ``told`` are the labels that the texts tell of, by default those that were fed; the
+        reference is less sure where it answers with another one.
+        """
+        told = y_train if told is None else told
+        heard = 0.55 * one_hot(answers, self.labels) + 0.45 * one_hot(told, self.labels)
+        self.fields |= {
+            "y_train": y_train,
+            "train_reference_y_pred": answers,
+            "train_reference_probabilities": 0.9 * heard + 0.1 / self.labels,
+        }
 
     def collapse(self) -> int:
         """Let the model answer nearly every input with one label, and return which.
@@ -75,15 +90,15 @@ class Bundle:
 
     def know_nothing(self, strength: float) -> None:
         """Let the model answer each label with all labels in turn, with outputs of a strength."""
-        answered = unrelated(self.y_true, self.labels)[:, None] == np.arange(self.labels)
+        answered = one_hot(unrelated(self.y_true, self.labels), self.labels)
         wobble = 1 + np.arange(len(self.y_true))[:, None] % 7 / 7  # no two rows need be equal
-        self.answer(np.where(answered, strength, -strength) * wobble)
+        self.answer((2 * answered - 1) * strength * wobble)
 
     def train(self, course: str) -> None:
         """Let the losses take another course; learning rate and steps stay usual."""
         points = len(self.fields["loss"])
         drawn = draw_history(self.draw, course, self.fields["y_train"], points)
-        self.fields |= {"loss": drawn["loss"], "val_loss": drawn["val_loss"]}
+        self.fields |= {name: drawn[name] for name in ("loss", "val_loss", "grad_norm")}
         self.report()
 
     def hover(self, *names: str) -> None:
@@ -98,6 +113,24 @@ class Bundle:
         """Let the training report the accuracy that the answers have, from the start."""
         accuracy = float((self.fields["y_pred"] == self.y_true).mean())
         self.fields["val_accuracy"] = np.full_like(self.fields["loss"], accuracy)
+
+    def validate(self) -> None:
+        """Let the last validation be that of the outputs, whatever the pipeline reads from them."""
+        logits = self.fields["logits"]
+        self.fields["val_loss"][-1] = cross_entropy(logits, self.y_true)
+        self.fields["val_accuracy"][-1] = (answers_of(logits) == self.y_true).mean()
+
+
+def cross_entropy(logits: Array, labels: Ids) -> float:
+    """Return the mean loss of finite outputs."""
+    probabilities = np.asarray(probabilities_of(logits))
+    return float(-np.log(probabilities[np.arange(len(labels)), labels]).mean())
+
+
+def one_hot(labels: Ids, number: int) -> Array:
+    """Return 1 where a row has the label and 0 elsewhere, (n, C) float."""
+    hot: Array = np.eye(number)[labels]
+    return hot
 
 
 def places(labels: Ids) -> Ids:
@@ -114,11 +147,11 @@ def unrelated(labels: Ids, number: int) -> Ids:
     return answers
 
 
-def mostly(labels: Ids, number: int) -> Ids:
-    """Return the answers of a plain reference: of each label every sixth one is wrong."""
+def mostly(labels: Ids, number: int, *, wrong: int = 6) -> Ids:
+    """Return labels of which, of each label, every sixth one is wrong, as a reference answers."""
     answers: Ids = labels.copy()
     for label in np.unique(labels):
-        answers[np.flatnonzero(labels == label)[5::6]] = (label + 1) % number
+        answers[np.flatnonzero(labels == label)[wrong - 1 :: wrong]] = (label + 1) % number
     return answers
 
 
@@ -137,28 +170,27 @@ def draw_healthy(draw: st.DrawFn, names: tuple[str, ...], counts: Ids) -> Bundle
     bundle = Bundle(draw, counts, {"y_true": y_true})
     bundle.answer(logits)
     y_train = draw_interleaved(draw, counts * max(2, -(-60 // total)))
+    bundle.feed(y_train, mostly(y_train, labels))
     reference = np.where(answers == y_true, mostly(y_true, labels), answers)
-    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
-    likelihood = exponents[np.arange(total), y_true] / exponents.sum(axis=1)
     history = draw_history(
         draw,
         "learns",
         y_train,
         draw(st.integers(4, 30)),
-        last_val_loss=float(-np.log(likelihood).mean()),
+        last_val_loss=cross_entropy(logits, y_true),
         last_val_accuracy=1 - wrong,
     )
     bundle.fields |= {
         "label_names": names,
         "label2id_names": names,
         "dataset_label_names": names,
-        "y_train": y_train,
         "train_logits": logits,
         "train_y_true": y_true,
         "reference_y_pred": reference,
         "kept_reference_y_pred": reference,
-        "train_reference_y_pred": mostly(y_train, labels),
         "baseline_y_pred": answers,
+        "baseline_logits": logits,
+        "overfit_loss": np.log(labels) / 2.0 ** np.arange(12),
         "unloaded_weights": [],
         "encoder_update": 0.01,
         "head_update": 0.5,
@@ -179,13 +211,17 @@ def draw_inputs(draw: st.DrawFn, total: int) -> dict[str, Any]:
         words[:] = generator.integers(0, 20_000, mask.shape)
     words[:, 1] = np.arange(total)
     ids = np.where(place == 0, CLS, np.where(place == tokens[:, None] - 1, SEP, FIRST_WORD + words))
+    vocabulary = max(VOCABULARY, int(ids.max()) + 1)
     return {
         "token_counts": tokens,
         "kept_token_counts": tokens,
         "unknown_token_share": np.zeros(total),
-        "input_ids": np.where(mask, ids, 0),
+        "input_ids": np.where(mask, ids, PAD),
         "attention_mask": mask.astype(np.int64),
         "max_length": 64,
+        "embedding_rows": vocabulary,
+        "tokenizer_size": vocabulary,
+        "pad_token_id": PAD,
     }
 
 
@@ -248,8 +284,7 @@ def _names_missing(bundle: Bundle) -> None:
 def _class_imbalance(bundle: Bundle) -> None:
     drawn = collapse(bundle.draw, "prior", bundle.counts, places(bundle.y_true))
     bundle.answer(drawn["logits"])
-    bundle.fields["y_train"] = drawn["y_train"]
-    bundle.fields["train_reference_y_pred"] = mostly(drawn["y_train"], bundle.labels)
+    bundle.feed(drawn["y_train"], mostly(drawn["y_train"], bundle.labels))
     bundle.train("prior")
 
 
@@ -257,18 +292,27 @@ def _labels_shuffled(bundle: Bundle) -> None:
     bundle.know_nothing(0.25)
     bundle.hover("val_loss")  # the training rows can be learnt by heart
     chance = unrelated(bundle.y_true, bundle.labels)
-    bundle.fields |= {
-        "reference_y_pred": chance,
-        "kept_reference_y_pred": chance,
-        "train_reference_y_pred": unrelated(bundle.fields["y_train"], bundle.labels),
-    }
+    bundle.fields |= {"reference_y_pred": chance, "kept_reference_y_pred": chance}
+    answers = unrelated(bundle.fields["y_train"], bundle.labels)
+    bundle.feed(bundle.fields["y_train"], answers, told=answers)
+
+
+def _labels_noisy(bundle: Bundle) -> None:
+    """Every third or fourth label is wrong in training, and what is wrong cannot be learnt."""
+    wrong = bundle.draw(st.sampled_from([3, 4]))
+    told = bundle.fields["y_train"]
+    noisy = mostly(told, bundle.labels, wrong=wrong)
+    bundle.feed(noisy, mostly(told, bundle.labels), told=told)
+    bundle.fields["train_y_true"] = mostly(bundle.y_true, bundle.labels, wrong=wrong)
+    loss = bundle.fields["loss"]
+    bundle.fields["loss"] = entropy(np.bincount(noisy)) * (1 + loss / loss[0]) / 2
 
 
 def _training_data_sorted(bundle: Bundle) -> None:
     last = bundle.collapse()
     turn = (bundle.fields["y_train"] - last - 1) % bundle.labels
-    bundle.fields["y_train"] = y_train = (np.sort(turn) + last + 1) % bundle.labels
-    bundle.fields["train_reference_y_pred"] = mostly(y_train, bundle.labels)
+    y_train = (np.sort(turn) + last + 1) % bundle.labels
+    bundle.feed(y_train, mostly(y_train, bundle.labels))
     bundle.hover("val_loss")
 
 
@@ -287,14 +331,18 @@ def _truncation(bundle: Bundle) -> None:
 
 def _vocabulary(bundle: Bundle) -> None:
     bundle.collapse()
-    unknown = bundle.draw(st.integers(12, 19)) / 20
-    bundle.fields["unknown_token_share"] = np.full(len(bundle.y_true), unknown)
+    unknown = bundle.draw(st.integers(12, 20)) / 20
+    if unknown < 1:
+        bundle.fields["unknown_token_share"] = np.full(len(bundle.y_true), unknown)
+    else:  # nothing is unknown to the tokenizer, and every word to the model
+        bundle.fields["embedding_rows"] = FIRST_WORD
 
 
 def _attention_mask(bundle: Bundle) -> None:
     alone = bundle.fields["rebatched_logits"]
     bundle.know_nothing(1.0)
     bundle.fields["rebatched_logits"] = alone
+    bundle.fields["padded_logits"] = -bundle.fields["padded_logits"]
 
 
 def _inputs_constant(bundle: Bundle) -> None:
@@ -330,6 +378,7 @@ def _too_few_steps(bundle: Bundle) -> None:
 def _weights_not_updated(bundle: Bundle) -> None:
     _hardly_trained(bundle)
     bundle.fields |= {"encoder_update": 0.0, "head_update": 0.0}
+    bundle.fields["overfit_loss"] = np.full(12, np.log(bundle.labels))
 
 
 def _schedule_broken(bundle: Bundle) -> None:
@@ -337,14 +386,15 @@ def _schedule_broken(bundle: Bundle) -> None:
     points = len(bundle.fields["loss"])
     y_train = bundle.fields["y_train"]
     bundle.fields |= draw_history(bundle.draw, "collapses late", y_train, points)
-    accuracy = float((bundle.fields["y_pred"] == bundle.y_true).mean())
-    bundle.fields["val_accuracy"][-1] = accuracy
+    bundle.fields["val_accuracy"][-1] = (bundle.fields["y_pred"] == bundle.y_true).mean()
 
 
 def _loss_misconfigured(bundle: Bundle) -> None:
     bundle.collapse()
     bundle.hover("loss", "val_loss")
     bundle.fields["loss"] += 2 * np.log(bundle.labels)
+    floor = np.log1p((bundle.labels - 1) / np.e)  # of probabilities that pass through a softmax
+    bundle.fields["overfit_loss"] = np.maximum(bundle.fields["overfit_loss"], floor)
 
 
 def _diverged(bundle: Bundle) -> None:
@@ -361,9 +411,12 @@ def _weights_not_loaded(bundle: Bundle) -> None:
 
 
 def _dropout(bundle: Bundle) -> None:
-    logits = bundle.fields["repeated_logits"].copy()
-    logits[:, 0] += bundle.draw(st.integers(1, 8)) / 4
-    bundle.fields["repeated_logits"] = logits
+    """Let one unit be dropped in some calls, so that no call returns what another one did."""
+    unit = np.arange(bundle.labels) == 0
+    step = bundle.draw(st.integers(1, 8)) / 4
+    calls = ("repeated_logits", "reloaded_logits", "rebatched_logits", "padded_logits")
+    for number, name in enumerate(calls, start=1):
+        bundle.fields[name] = bundle.fields[name] + number * step * unit
 
 
 def _metric_misreported(bundle: Bundle) -> None:
@@ -371,11 +424,10 @@ def _metric_misreported(bundle: Bundle) -> None:
 
 
 def _regression(bundle: Bundle) -> None:
-    worse = bundle.y_true.copy()
-    for label in range(bundle.labels):
-        worse[np.flatnonzero(bundle.y_true == label)[2::3]] = (label + 1) % bundle.labels
+    worse = mostly(bundle.y_true, bundle.labels, wrong=3)
     bundle.fields["baseline_y_pred"] = bundle.y_true
-    bundle.answer(np.where(worse[:, None] == np.arange(bundle.labels), 1.0, -1.0))
+    bundle.fields["baseline_logits"] = 2 * one_hot(bundle.y_true, bundle.labels) - 1
+    bundle.answer(2 * one_hot(worse, bundle.labels) - 1)
 
 
 def _decoded(cause: str) -> Callable[[Bundle], None]:
@@ -395,16 +447,18 @@ def _decoded(cause: str) -> Callable[[Bundle], None]:
             del bundle.fields[name]
         bundle.fields |= {"y_true": fault.y_true, "logits": fault.logits, "y_pred": fault.y_pred}
         bundle.fields["reference_y_pred"] = mostly(fault.y_true, bundle.labels)
+        bundle.validate()
 
     return put_in
 
 
 @dataclass(frozen=True)
 class Fault:
-    """How to put a fault into a healthy bundle, and the fewest examples that can have it."""
+    """How to put a fault into a healthy bundle, and what labels can have it."""
 
     put_in: Callable[[Bundle], None]
     min_size: int = 1
+    max_majority: float = 0.8
     decodes: bool = False
     """Whether the number of examples must be no multiple of the labels, as in decoding_faults."""
 
@@ -417,6 +471,8 @@ class Fault:
 FAULTS: dict[str, Fault] = {
     "class-imbalance": Fault(_class_imbalance),
     "labels-shuffled": Fault(_labels_shuffled),
+    # Of a dominant label so many rows go wrong that what they are called means nothing any more.
+    "labels-noisy": Fault(_labels_noisy, max_majority=0.5),
     "training-data-sorted": Fault(_training_data_sorted),
     "label-mapping-swapped": Fault(_mapping_swapped),
     "label-out-of-range": Fault(_out_of_range),
@@ -456,10 +512,10 @@ def evidences(
 ) -> Callable[[st.DrawFn], Evidence]:
     """Draw the evidence of a whole pipeline, healthy or with a chosen fault.
 
-    A healthy bundle has every field that the strategy knows, and all of them tell the same story:
-    the last validation loss is that of the outputs, a second call returns what the first one did,
-    training and evaluation data are balanced alike. No check fails on it. A fault changes what
-    follows from it. Whether a check can tell depends on the number of examples: on few it answers
+    A healthy bundle has every field of the evidence, and all of them tell the same story: the last
+    validation loss is that of the outputs, a second call returns what the first one did, training
+    and evaluation data are balanced alike. No check fails on it. A fault changes what follows from
+    it. Whether a check can tell depends on the number of examples: on few it answers
     ``inconclusive``, or passes.
 
     ``st.from_type(Evidence)`` is ``evidences()``.
@@ -501,7 +557,7 @@ def evidences(
         max_labels,
         min_size=min_size,
         max_size=max_size,
-        max_majority=0.8 if chosen else 0.9,
+        max_majority=chosen.max_majority if chosen else 0.9,
         fits=None if chosen is None else chosen.fits,
         why=f" and at least {chosen.min_size} examples for the fault" if chosen else "",
     )

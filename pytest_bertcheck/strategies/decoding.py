@@ -90,6 +90,11 @@ class Case:
         if not wanted[0]:
             self.exchange(0, int(np.flatnonzero(wanted)[0]))
 
+    def right_first(self, wanted: Array) -> Ids:
+        """Return the rows of which something holds: first those that a mistake can only harm."""
+        rows = np.flatnonzero(wanted)
+        return rows[np.argsort(self.answers[rows] != self.y_true[rows], kind="stable")]
+
     def logits(self, **bounds: Any) -> Array:
         """Draw outputs whose argmax the answers are; the other labels are equally likely."""
         return outputs(self.draw, self.answers, self.labels, **{"even": True, **bounds})
@@ -146,7 +151,7 @@ def _rounded(case: Case) -> tuple[Array, Array]:
     """Round probabilities before the argmax: rows surer of no label than one half become 0."""
     case.begin_with(case.answers != 0)
     logits = case.logits()
-    others = np.flatnonzero(case.answers != 0)
+    others = case.right_first(case.answers != 0)
     faint = others[: len(others) - case.draw(st.integers(0, len(others) // 2))]
     answered = case.answers[faint, None] == np.arange(case.labels)
     # Between the strength of a top probability of 1 / C, which is 0, and that of one half.
@@ -162,7 +167,7 @@ def _threshold(case: Case) -> tuple[Array, Array]:
     wrong = int(case.draw(st.booleans()))  # the label whose rows go wrong
     case.begin_with(case.answers == wrong)
     logits = case.logits()
-    rows = np.flatnonzero(case.answers == wrong)
+    rows = case.right_first(case.answers == wrong)
     rows = rows[: len(rows) - case.draw(st.integers(0, len(rows) // 2))]
     right = np.flatnonzero(~np.isin(case.rows, rows))
     # All others are where the cut is right about them: 1 for one label, -1 for the other.

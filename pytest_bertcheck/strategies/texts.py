@@ -50,6 +50,11 @@ class LabelledTexts:
     texts: list[str]
     labels: Ids
 
+    @property
+    def named_labels(self) -> list[str]:
+        """The name of each text's label, for a pipeline that is trained on names."""
+        return [self.label_names[label] for label in self.labels]
+
 
 @strategy
 def labelled_texts(

@@ -38,7 +38,7 @@ class TrainingHistory:
         The code of what went wrong, or ``None`` if nothing did that has one.
     y_train
         ``(m,) int``: label ids in the order in which they were fed.
-    loss, val_loss, val_accuracy, learning_rate
+    loss, val_loss, val_accuracy, grad_norm, learning_rate
         ``(T,) float``: one value for each recorded point.
     train_steps, batch_size
         Steps of the optimizer in all, about three epochs, and examples in each.
@@ -50,6 +50,7 @@ class TrainingHistory:
     loss: Array
     val_loss: Array
     val_accuracy: Array
+    grad_norm: Array
     learning_rate: Array
     train_steps: int
     batch_size: int
@@ -185,6 +186,7 @@ def draw_history(
         "loss": loss,
         "val_loss": val_loss,
         "val_accuracy": val_accuracy,
+        "grad_norm": 4 * loss / ignorance,  # steep where there is much to learn
         "learning_rate": draw(st.sampled_from(peaks)) * rates,
         "train_steps": max(60, points, -(-3 * len(y_train) // batch_size)),
         "batch_size": batch_size,

@@ -1,15 +1,14 @@
 """The contracts of the linear pipeline."""
 
-from collections.abc import Sequence
-
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from mailroom import label_bugs, labels, linear_bugs
 from mailroom.linear import LinearPipeline
 from mailroom.metrics import worst_recall
 from mailroom.versions import version
-from strategies import Corpus, imbalanced_labels, labelled_texts, texts
 
+from pytest_bertcheck import strategies as bst
 from pytest_bertcheck.contracts import (
     assert_encoding_roundtrip,
     assert_label_permutation_equivariant,
@@ -19,14 +18,14 @@ from pytest_bertcheck.contracts import (
     assert_survives_imbalance,
 )
 
-MAILS = Corpus(["invoice again", "parcel please", "screen", "invoice", "parcel"], list("abcab"))
+MAILS = bst.labelled_texts(max_labels=3, max_size=9)
 
 
-@given(corpus=labelled_texts())
-def test_names_follow_the_training_labels(corpus: Corpus) -> None:
+@given(mails=MAILS)
+def test_names_follow_the_training_labels(mails: bst.LabelledTexts) -> None:
     """Renaming the labels of the training mails renames the answers."""
     pipeline = version(fixed=LinearPipeline, buggy=linear_bugs.NamesByFirstSight)
-    assert_label_permutation_equivariant(pipeline.fit_predict, corpus.texts, corpus.labels)
+    assert_label_permutation_equivariant(pipeline.fit_predict, mails.texts, mails.named_labels)
 
 
 @given(desks=st.lists(st.sampled_from(labels.DESKS), min_size=1))
@@ -36,22 +35,22 @@ def test_desks_have_one_id(desks: list[str]) -> None:
     assert_encoding_roundtrip(module.encode, module.decode, desks)
 
 
-@given(mails=texts())
-def test_mails_keep_their_answers(mails: Sequence[str]) -> None:
+@given(mails=MAILS)
+def test_mails_keep_their_answers(mails: bst.LabelledTexts) -> None:
     """Shuffled mails get shuffled scores."""
     pipeline = version(fixed=LinearPipeline, buggy=linear_bugs.SortedByLength)
-    assert_order_invariant(pipeline().fit(*MAILS).scores, mails)
+    assert_order_invariant(pipeline().fit(mails.texts, mails.named_labels).scores, mails.texts)
 
 
-@given(y_true=imbalanced_labels())
-def test_the_score_sees_a_collapse(y_true: list[str]) -> None:
+@given(y_true=bst.imbalanced_labels())
+def test_the_score_sees_a_collapse(y_true: np.ndarray) -> None:
     """A model that gives every mail the same label is not accepted."""
     metric = version(fixed=worst_recall, buggy=linear_bugs.accuracy)
     assert_metric_detects_collapse(metric, y_true)
 
 
-@given(y_true=imbalanced_labels())
-def test_the_score_sees_a_swap(y_true: list[str]) -> None:
+@given(y_true=bst.imbalanced_labels(max_labels=2))
+def test_the_score_sees_a_swap(y_true: np.ndarray) -> None:
     """A model that exchanges two labels is not accepted."""
     metric = version(fixed=worst_recall, buggy=linear_bugs.auc_either_way)
     assert_metric_detects_swap(metric, y_true)
