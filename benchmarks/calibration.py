@@ -63,7 +63,10 @@ LIMITS: dict[str, Callable[[Session, np.random.Generator], dict[str, Any]]] = {
     "every_class_predicted": lambda session, _: {
         "min_recall": float(np.clip(session.recalls.min(), 1e-9, 0.999))
     },
-    "metric_at_least": lambda session, _: {"limit": session.accuracy},
+    # As high as the author may set it, or anything below.
+    "metric_at_least": lambda session, generator: {
+        "limit": session.accuracy * float(generator.choice([1.0, generator.random()]))
+    },
 }
 """Check that is asked on request only -> the limit that its author may set for a session."""
 

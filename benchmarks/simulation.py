@@ -20,6 +20,7 @@ from scipy import stats
 from scipy.special import log_softmax, softmax
 
 from pytest_bertcheck import Evidence
+from pytest_bertcheck.checks.outputs import label_weights
 
 __all__ = [
     "CELLS",
@@ -451,15 +452,17 @@ def references(
 ) -> dict[str, Any]:
     """Return a reference's answers on whole and on kept texts, and those of the model before.
 
-    The reference has up to 1 / LEAST_OF_SKILL of the model's skill, by balanced accuracy; it errs
-    on the same rows as the model, or on others. A ``weak`` one guesses every other answer.
+    The reference has up to 1 / LEAST_OF_SKILL of the model's skill, by one of the scales of
+    ``far_below``; it errs on the same rows as the model, or on others. A ``weak`` one guesses
+    every other answer.
     """
     n, num_labels = len(y_true), len(prior)
-    there = np.unique(y_true)
-    recall, chance = float(np.diag(model.rates)[there].mean()), 1 / len(there)
-    most = 1.0
-    if recall < 1:
-        most = np.clip((1 / LEAST_OF_SKILL - 1) * (recall - chance) / (1 - recall), 0, 1)
+    recalls = np.diag(model.rates)[y_true]
+    most = 0.0
+    for weights in (np.ones(n), label_weights(y_true, num_labels)):
+        right, chance = float((weights * recalls).mean()), np.bincount(y_true, weights).max() / n
+        within = (1 / LEAST_OF_SKILL - 1) * (right - chance) / max(1 - right, 1e-9)
+        most = max(most, float(np.clip(within, 0, 1)))
     better = generator.choice([0.0, most, generator.uniform(0, most)])
     alike = generator.choice([0.0, 0.5, 0.9])
 

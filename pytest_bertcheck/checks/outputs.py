@@ -407,12 +407,12 @@ def far_below(
 ) -> float:
     """Test whether answers keep too little of a reference's skill on the same rows.
 
-    Skill is what is gained over the best constant answer, in accuracy and in balanced accuracy.
-    Null hypothesis: in one of the two scales the answers have at least ``min_share_of_skill`` of
-    the reference's skill, or the reference has none. Test: by betting on the mean of what each row
-    contributes, exact or conservative, noise of the reference included; the largest p-value is
-    returned, so that all must reject: a model that trades accuracy for recall of rare labels, or
-    the other way round, is not far below.
+    Skill is what is gained over the best constant answer, in accuracy and in the balanced scale of
+    :func:`label_weights`. Null hypothesis: in one of the two scales the answers have at least
+    ``min_share_of_skill`` of the reference's skill, or the reference has none. Test: by betting on
+    the mean of what each row contributes, exact or conservative, noise of the reference included;
+    the largest p-value is returned, so that all must reject: a model that trades accuracy for
+    recall of rare labels, or the other way round, is not far below.
     """
     right, reference_right = answers == y_true, reference == y_true
     p_values = []
@@ -554,7 +554,11 @@ def not_far_below_reference(
 ) -> Finding:
     """Does a plain reference model do far better on the same rows?
 
-    The test is that of :func:`far_below`; its error rate is at most ``alpha``. The sign
+    Skill is what is gained over the best constant answer, in accuracy and in a scale in which all
+    labels count the same but those rarer than half an equal share, which count by their share.
+    Null hypothesis: in one of the two the answers have at least ``min_share_of_skill`` of the
+    reference's skill, or the reference has none. Test: that of :func:`far_below`, whose error rate
+    is at most ``alpha``, noise of the reference included. The sign
     ``reference-weak`` says that the reference hardly learnt anything either: a hard task, or
     training labels that say nothing about the texts.
     """
