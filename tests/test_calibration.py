@@ -41,8 +41,8 @@ CHECKS = [*(check.name for check in all_checks()), SUITE]
 
 @pytest.fixture(scope="module", params=[0.05, 0.001])
 def outcomes(request):
-    """Verdicts on 400 healthy sessions; what holds at one level may not in a test's far tail."""
-    return simulate(400, alpha=request.param, seed=1)
+    """Verdicts on 250 healthy sessions; what holds at one level may not in a test's far tail."""
+    return simulate(250, alpha=request.param, seed=1)
 
 
 # Healthy sessions

@@ -197,7 +197,7 @@ def test_a_model_that_learnt_the_prior_fails():
     assert "failed" == finding.verdict
     assert ("class-imbalance",) == finding.causes
     assert finding.signs["imbalance-collapse"]
-    rows = f"{len(evidence.y_train):,} training rows are '0', and so are the answers to all others"
+    rows = f"{len(evidence.y_train):,} training rows are '0', and so are the answers"
     assert rows in finding.summary
     assert "failed" == run_check("not_collapsed", evidence).verdict
 

@@ -601,7 +601,7 @@ def test_a_cost_that_rare_labels_leave_open_is_not_passed():
     wrong[:6], wrong[120:130], wrong[149] = 1, 2, 0
     finding = run_check("decoding_consistent", Evidence(y_true=y_true, logits=logits, y_pred=wrong))
     assert "inconclusive" == finding.verdict
-    assert "17/150 answers are not the argmax and cost 17 right answers" in finding.summary
+    assert "17/150 answers not the argmax cost 17 right ones" in finding.summary
     assert "decoding-costs" not in finding.signs
 
 

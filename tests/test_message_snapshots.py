@@ -596,6 +596,10 @@ CASES = {
         lambda logits: drawn(90, seed=8))),
     "answers that nothing explains, at a cost": ("decoding_consistent", {}, lambda: decoded(
         lambda logits: drawn(90, seed=8), outputs_for(turns(90)), y_true=turns(90))),
+    "a cost that rare labels leave open": ("decoding_consistent", {}, lambda: Evidence(
+        y_true=np.repeat([0, 1, 2], [120, 29, 1]),
+        logits=2 * np.eye(3)[np.repeat([0, 1, 2], [120, 29, 1])] - 1,
+        y_pred=np.repeat([1, 0, 2, 1, 0], [6, 114, 10, 19, 1]))),
     "one batch again and again": ("predictions_aligned", {}, lambda: moved_rows(
         np.resize(np.arange(16), 120))),
     "rows a step later": ("predictions_aligned", {}, lambda: moved_rows(

@@ -83,6 +83,7 @@ def assert_good_model(y_true, logits, y_pred, labels):
 
 
 @given(names=label_names())
+@pytest.mark.simulation
 @every_example
 def test_label_names_are_distinct_and_readable(names):
     """Names are 2 to 10 distinct strings that hold something, and survive a NumPy array."""
@@ -99,6 +100,7 @@ def test_label_names_hold_the_traps(trap):
 
 
 @given(mapping=label_mappings())
+@pytest.mark.simulation
 @every_example
 def test_label_mappings_agree(mapping):
     """The two mappings are inverse, number the labels from 0, and agree with the data set."""
@@ -126,6 +128,7 @@ WRONG = {
 
 
 @given(mapping=inconsistent_label_mappings())
+@pytest.mark.simulation
 @every_example
 def test_inconsistent_label_mappings_are_wrong_as_they_say(mapping):
     """What a pair of mappings says is wrong with it is what is wrong with it."""
@@ -134,6 +137,7 @@ def test_inconsistent_label_mappings_are_wrong_as_they_say(mapping):
 
 
 @given(swap=label_swaps())
+@pytest.mark.simulation
 @every_example
 def test_label_swaps_move_labels_of_a_good_model(swap):
     """The model is good, some labels move, and all readings of the swap are the same one."""
@@ -149,6 +153,7 @@ def test_label_swaps_move_labels_of_a_good_model(swap):
 
 
 @given(labels=imbalanced_labels())
+@pytest.mark.simulation
 @every_example
 def test_imbalanced_labels_have_a_majority(labels):
     """Every label from 0 on has an example, and one has at least 60 % of them."""
@@ -158,6 +163,7 @@ def test_imbalanced_labels_have_a_majority(labels):
 
 
 @given(evidence=classifier_outputs())
+@pytest.mark.simulation
 @every_example
 def test_classifier_outputs_are_those_of_a_good_model(evidence):
     """The model is right on 80 % and surer than 75 % of each answer."""
@@ -194,6 +200,7 @@ def test_collapsed_outputs_are_collapsed(kind):
 
 
 @given(fault=decoding_faults())
+@pytest.mark.simulation
 @every_example
 def test_decoding_faults_never_give_the_right_answers(fault):
     """The answers differ from those of the right decoding, in number or in some row."""
@@ -205,6 +212,7 @@ def test_decoding_faults_never_give_the_right_answers(fault):
 
 
 @given(corpus=labelled_texts())
+@pytest.mark.simulation
 @every_example
 def test_labelled_texts_are_decided_by_a_planted_word(corpus):
     """Each text holds the keyword of its label once and no other keyword."""
@@ -217,6 +225,7 @@ def test_labelled_texts_are_decided_by_a_planted_word(corpus):
 
 
 @given(history=training_histories())
+@pytest.mark.simulation
 @every_example
 def test_training_histories_take_the_course_that_they_say(history):
     """The losses end where the course says, measured by what knowing nothing costs."""
@@ -243,6 +252,7 @@ def test_training_histories_take_the_course_that_they_say(history):
 
 
 @given(evidence=evidences())
+@pytest.mark.simulation
 @every_example
 def test_healthy_evidence_tells_one_story(evidence):
     """Every field is there, and every stage of the bundle agrees with every other one."""

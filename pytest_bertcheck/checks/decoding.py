@@ -106,8 +106,8 @@ def decoding_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         if by_accuracy <= alpha < p_value and balanced_cost > 0:
             return Finding(
                 Verdict.INCONCLUSIVE,
-                f"{differing}/{rows} answers are not the argmax and cost {cost} right answers; "
-                "balanced accuracy is undecided",
+                f"{differing}/{rows} answers not the argmax cost {cost} right ones; "
+                "more rows of rare labels would tell",
                 statistics=stats,
                 p_value=p_value,
                 signs={"decoding-differs": True},
