@@ -228,6 +228,14 @@ def test_different_texts_pass(seed, n):
     assert finding.signs["inputs-equal"] is False
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "int64"])
+def test_ids_of_any_type_are_compared_under_the_mask(dtype):
+    """Token ids without a sign, as a compact recording has them, are masked like all others."""
+    ids = np.array([[7, 1, 3], [7, 2, 3], [7, 1, 9]], dtype=dtype)
+    assert "passed" == distinct(input_ids=ids, attention_mask=[[1, 1, 0]] * 3).verdict
+    assert "failed" == distinct(input_ids=ids, attention_mask=[[1, 0, 0]] * 3).verdict
+
+
 @pytest.mark.parametrize("n", [2, 30, 200])
 def test_equal_inputs_are_a_fact(n):
     """A pipeline that encodes the same text over and over fails for certain."""

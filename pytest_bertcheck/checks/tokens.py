@@ -191,7 +191,8 @@ def inputs_distinct(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         ids = evidence.input_ids
         mask = evidence.attention_mask
         if mask is not None and mask.shape == ids.shape and mask.min() >= 0 and mask.max() <= 1:
-            ids = np.where(mask == 1, ids, -1)  # what is no mask is for attention_mask_valid
+            # What is no mask is for attention_mask_valid to report.
+            ids = np.where(mask == 1, ids.astype(np.int64), -1)
         total = len(ids)
         _, times = np.unique(ids, axis=0, return_counts=True)
         most = int(times.max())

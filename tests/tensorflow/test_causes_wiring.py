@@ -114,7 +114,8 @@ def losses():
             keras.binary_crossentropy(one_hot, LOGITS, from_logits=True), LOGITS,
             "binary cross-entropy to one-hot"),
         "binary of logits": (
-            keras.binary_crossentropy(one_hot, LOGITS), LOGITS, "taken for probabilities"),
+            keras.binary_crossentropy(one_hot, LOGITS), LOGITS,
+            "binary cross-entropy, logits as probabilities"),
         "one unit": (
             tf.nn.sparse_softmax_cross_entropy_with_logits(np.zeros(60, int), LOGITS[:, :1]),
             LOGITS[:, :1], "one unit"),
