@@ -18,7 +18,7 @@ from ..findings import Finding, Verdict
 from ..logits import answers_of
 from ..messages import MAX_ROWS, count, probability, quoted, share
 from . import ALPHA, check, reject_health
-from .outputs import Collapse, collapse_test, demonstrably_good
+from .outputs import Collapse, beyond_halfway, collapse_test, demonstrably_good
 
 __all__ = [
     "classes_balanced",
@@ -732,9 +732,8 @@ def labels_not_noisier(
     )
     signs = {
         "training-labels-noisier": p_value <= alpha,
-        "training-rows-learnt": bool(
-            statistics.clopper_pearson(total - train_errors, total, alpha)[0]
-            > (1 + counts.max() / total) / 2
+        "training-rows-learnt": beyond_halfway(
+            total - train_errors, total, int(counts.max()), alpha
         ),
     }
     if p_value <= alpha:

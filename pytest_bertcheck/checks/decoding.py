@@ -19,6 +19,7 @@ from ..messages import count, probability, safe, share
 from ..statistics import Confusion
 from . import ALPHA, check, reject_health
 from .outputs import in_range, label_weights, not_one_label_each
+from .serving import difference
 
 __all__ = ["Mistake", "decoding_consistent", "known_mistakes", "predictions_aligned"]
 
@@ -566,17 +567,13 @@ def _order_kept(evidence: Evidence, alpha: float) -> bool:
     if (
         batched.shape != alone.shape
         or not np.array_equal(evidence.answers, evidence.argmax)
-        or not _same(batched, alone)
-        or _same(batched, np.roll(alone, 1, axis=0))  # rows so alike prove nothing
+        or not difference(batched, alone)[0]
+        or difference(batched, np.roll(alone, 1, axis=0))[0]  # rows so alike prove nothing
         or not rows.any()
     ):
         return False
     told = statistics.confusion_matrix(evidence.y_true[rows], reference[rows], num_labels)
     return statistics.match_above_chance(told) <= alpha
-
-
-def _same(first: Array, second: Array) -> bool:
-    return np.allclose(first, second, rtol=0, atol=1e-3 * float(np.abs(first).max()))
 
 
 BATCH_SIZES = (8, 16, 32, 64, 128, 256)

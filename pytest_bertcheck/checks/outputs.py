@@ -17,7 +17,7 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from .. import statistics
 from ..evidence import Evidence
 from ..findings import Finding, Verdict
-from ..logits import summarise
+from ..logits import probabilities_of, summarise
 from ..messages import count, probability, quoted, safe, share
 from ..statistics import Confusion
 from . import ALPHA, check, reject_health
@@ -227,13 +227,17 @@ def informative(evidence: Evidence) -> bool:
 
 
 def demonstrably_good(evidence: Evidence, alpha: float) -> bool:
-    """Whether the accuracy is beyond halfway from the majority's share to 1, at ``alpha``."""
+    """Whether the answers are right beyond halfway, as :func:`beyond_halfway` has it."""
     confusion = evidence.confusion
     if confusion is None:
         return False
-    majority = float(confusion.support.max()) / confusion.total
-    low, _ = statistics.clopper_pearson(confusion.right, confusion.total, alpha)
-    return low > (1 + majority) / 2
+    return beyond_halfway(confusion.right, confusion.total, int(confusion.support.max()), alpha)
+
+
+def beyond_halfway(right: int, total: int, majority: int, alpha: float) -> bool:
+    """Whether the accuracy is beyond halfway from the majority's share to 1, at ``alpha``."""
+    low, _ = statistics.clopper_pearson(right, total, alpha)
+    return low > (1 + majority / total) / 2
 
 
 def _examples_of_collapse(
@@ -317,7 +321,7 @@ def not_collapsed(
         true_part = min(1 - 1 / confusion.total, confusion.support[label] / confusion.total)
     signs["collapsed"] = collapsed
     if collapsed:
-        if evidence.confusion is not None and evidence.probabilities is not None:
+        if evidence.confusion is not None and _has_finite_outputs(evidence):
             signs["outputs-rank-labels"] = _rank_labels(evidence, alpha)
         return Finding(
             Verdict.FAILED,
@@ -356,14 +360,19 @@ def not_collapsed(
     )
 
 
+def _has_finite_outputs(evidence: Evidence) -> bool:
+    return evidence.outputs is not None and not evidence.outputs.broken_rows
+
+
 def _rank_labels(evidence: Evidence, alpha: float) -> bool:
     """Whether the probability of some label is larger where that label is true."""
-    probabilities, num_labels = evidence.probabilities, evidence.num_labels or 0
-    if probabilities is None or probabilities.shape[1] != num_labels:
-        return False
+    num_labels = evidence.num_labels or 0
     rows = np.flatnonzero(in_range(num_labels, evidence.y_true))
     rows = rows[:: max(1, len(rows) // MOST_RANKED)]  # from all over: they may be sorted
-    y_true, probabilities = evidence.y_true[rows], probabilities[rows]
+    probabilities = probabilities_of(evidence.logits[rows]) if len(rows) else None
+    if probabilities is None or probabilities.shape[1] != num_labels:
+        return False
+    y_true = evidence.y_true[rows]
     support = np.bincount(y_true, minlength=num_labels)
     labels = [
         label

@@ -23,7 +23,7 @@ Batched float32 kernels may sum in another order from call to call; a difference
 no answer."""
 
 
-def _difference(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> tuple[bool, float, int]:
+def difference(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> tuple[bool, float, int]:
     """Return whether two recordings agree, the largest difference, and how many answers changed."""
     changed = int((answers_of(first) != answers_of(second)).sum())
     wide, other = first.astype(np.float64), second.astype(np.float64)
@@ -54,8 +54,8 @@ def deterministic(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     again = evidence.repeated_logits
     first = evidence.logits[: len(again)]
     if first.shape != again.shape:
-        return _other_shape("repeated_logits", first, again, "wrong-tensor-decoded")
-    same, largest, changed = _difference(first, again)
+        return _other_shape("repeated_logits", first, again)
+    same, largest, changed = difference(first, again)
     stats = {"largest_difference": largest, "changed_answers": changed, "examples": len(again)}
     if same:
         return Finding(
@@ -105,8 +105,8 @@ def reload_equal(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     if again is not None and evidence.logits is not None:
         first = evidence.logits[: len(again)]
         if first.shape != again.shape:
-            return _other_shape("reloaded_logits", first, again, "weights-not-loaded")
-        same, largest, changed = _difference(first, again)
+            return _other_shape("reloaded_logits", first, again)
+        same, largest, changed = difference(first, again)
         calls_differ = not same and bool(_calls_differ(evidence))
         if not calls_differ:
             signs["reload-differs"] = not same
@@ -143,14 +143,12 @@ def reload_equal(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     )
 
 
-def _other_shape(
-    field: str, first: npt.NDArray[Any], again: npt.NDArray[Any], cause: str
-) -> Finding:
-    reloaded = cause == "weights-not-loaded"
+def _other_shape(field: str, first: npt.NDArray[Any], again: npt.NDArray[Any]) -> Finding:
+    reloaded = field == "reloaded_logits"
     return Finding(
         Verdict.FAILED,
         f"{field} has {again.shape[1]} columns, logits has {first.shape[1]}",
-        causes=(cause,),
+        causes=("weights-not-loaded" if reloaded else "wrong-tensor-decoded",),
         certain=reloaded,
         fix="load the model with the num_labels that it was trained with"
         if reloaded
@@ -171,7 +169,7 @@ def _calls_differ(evidence: Evidence) -> bool | None:
     again = evidence.repeated_logits
     if again is None or evidence.logits[: len(again)].shape != again.shape:
         return None
-    return not _difference(evidence.logits[: len(again)], again)[0]
+    return not difference(evidence.logits[: len(again)], again)[0]
 
 
 @check(
@@ -220,7 +218,7 @@ def batch_invariant(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     alone = evidence.rebatched_logits
     batched = evidence.logits[: len(alone)]
     if batched.shape == alone.shape and not _calls_differ(evidence):
-        same, largest, changed = _difference(batched, alone)
+        same, largest, changed = difference(batched, alone)
         stats = {"largest_difference": largest, "changed_answers": changed, "examples": len(alone)}
         signs = {"batch-changes-outputs": True}
         moved = 0 if same else _rows_of_others(alone, evidence.logits)
@@ -270,8 +268,8 @@ def _against(evidence: Evidence, field: str, sign: str, change: str) -> Finding:
     again = getattr(evidence, field)
     first = evidence.logits[: len(again)]
     if first.shape != again.shape:
-        return _other_shape(field, first, again, "wrong-tensor-decoded")
-    same, largest, changed = _difference(first, again)
+        return _other_shape(field, first, again)
+    same, largest, changed = difference(first, again)
     stats = {"largest_difference": largest, "changed_answers": changed, "examples": len(again)}
     if same:
         return Finding(
