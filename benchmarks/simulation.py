@@ -518,7 +518,7 @@ def encoded_inputs(generator: np.random.Generator, n: int) -> dict[str, Any]:
     """Return encoded texts of any length, cut at any limit: whatever was cut did not matter."""
     median = generator.uniform(4, 60)
     token_counts = 3 + generator.poisson(median * generator.lognormal(0, 0.5, n))
-    limit = int(generator.choice([8, 16, TOKENS]))
+    limit = int(generator.choice([10, 16, TOKENS]))  # more than the 8 of truncation_harmless
     kept = np.minimum(token_counts, limit)
     mask = np.arange(kept.max()) < kept[:, None]
     ids = generator.integers(1000, VOCABULARY, mask.shape)

@@ -35,6 +35,7 @@ _MODULES = {
         "assert_metric_at_least",
         "assert_not_collapsed",
         "assert_not_far_below_reference",
+        "assert_not_far_below_validation",
         "assert_overfits_small_batch",
         "assert_padding_invariant",
         "assert_predictions_aligned",
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
     from .assertions import assert_metric_at_least as assert_metric_at_least
     from .assertions import assert_not_collapsed as assert_not_collapsed
     from .assertions import assert_not_far_below_reference as assert_not_far_below_reference
+    from .assertions import assert_not_far_below_validation as assert_not_far_below_validation
     from .assertions import assert_overfits_small_batch as assert_overfits_small_batch
     from .assertions import assert_padding_invariant as assert_padding_invariant
     from .assertions import assert_predictions_aligned as assert_predictions_aligned

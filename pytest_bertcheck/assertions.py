@@ -41,6 +41,7 @@ __all__ = [
     "assert_metric_at_least",
     "assert_not_collapsed",
     "assert_not_far_below_reference",
+    "assert_not_far_below_validation",
     "assert_overfits_small_batch",
     "assert_padding_invariant",
     "assert_predictions_aligned",
@@ -500,6 +501,55 @@ def assert_not_far_below_reference(
     )
     limits = {"min_share_of_skill": min_share_of_skill}
     _judge("not_far_below_reference", evidence, alpha, strict, **limits)
+
+
+def assert_not_far_below_validation(
+    outputs: Any,
+    *,
+    y_true: Any,
+    val_accuracy: float,
+    y_train: Any,
+    min_share_of_skill: float = 0.5,
+    label_names: Any = None,
+    alpha: float = ALPHA,
+    strict: bool = False,
+) -> None:
+    """Assert that the answers are anywhere near as good as training reported in validation.
+
+    Parameters
+    ----------
+    outputs
+        ``(n, C)`` logits or probabilities, or ``(n,)`` label ids.
+    y_true : (n,) int
+        True label ids.
+    val_accuracy
+        The last accuracy on the validation set, between 0 and 1.
+    y_train : (m,) int
+        Training label ids, which tell how the validation set may have been balanced.
+    min_share_of_skill
+        Share of what was gained over the most frequent label in validation that must be left.
+    label_names, alpha, strict
+        As for :func:`assert_not_collapsed`.
+
+    Raises
+    ------
+    AssertionError
+        If the answers are far worse.
+
+    Examples
+    --------
+    >>> y = [0, 1] * 20
+    >>> assert_not_far_below_validation(y, y_true=y, val_accuracy=0.925, y_train=y)
+    """
+    evidence = Evidence(
+        y_true=y_true,
+        val_accuracy=[val_accuracy],
+        y_train=y_train,
+        dataset_label_names=label_names,
+        **_either(outputs),
+    )
+    limits = {"min_share_of_skill": min_share_of_skill}
+    _judge("not_far_below_validation", evidence, alpha, strict, **limits)
 
 
 def assert_truncation_harmless(

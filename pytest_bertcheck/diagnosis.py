@@ -42,6 +42,10 @@ SIGNS: dict[str, tuple[str, str]] = {
     "cut-part-decides": ("what was cut decides the label", "what was kept decides the label"),
     "decoding-costs": ("answers other than the argmax cost accuracy", ""),
     "encoder-not-updated": ("the encoder did not move in training", "the encoder moved"),
+    "far-below-validation": (
+        "in validation the model was right {validation_accuracy:.0%} of the time",
+        "the model was no better in validation",
+    ),
     "first-loss-off": (
         "the first loss is {first_loss:.3g}, above ln C, where a fresh head starts",
         "the first loss is that of a fresh head",
@@ -58,13 +62,19 @@ SIGNS: dict[str, tuple[str, str]] = {
     "inputs-unknown": ("inputs are all [UNK]", ""),
     "label-never-trained": ("training never saw a label of the evaluation set", ""),
     "last-fed-is-the-answer": ("the one answer is the label that was fed last", ""),
+    "lengths-equal": ("all texts have the same number of tokens", ""),
     "less-than-an-epoch": ("training saw less than one epoch", ""),
     "logits-bit-equal": ("the outputs are bit for bit the same for all inputs", ""),
+    "logits-blown-up": ("the outputs are the same huge numbers for all inputs", ""),
     "logits-constant": (
         "the outputs do not depend on the input (spread {spread:.1g})",
         "the outputs vary with the input",
     ),
     "logits-not-finite": ("the outputs hold NaN or infinity", ""),
+    "logits-vary-by-rounding": (
+        "the outputs differ by no more than rounding",
+        "the outputs let something of the inputs through",
+    ),
     "loss-is-cross-entropy": (
         "the reported loss is the cross-entropy of these outputs",
         "the reported loss is not the cross-entropy of these outputs",
@@ -118,6 +128,10 @@ SIGNS: dict[str, tuple[str, str]] = {
     "steps-few": ("training took {train_steps} steps", "training took enough steps to learn"),
     "train-loss-huge": ("the training loss exploded", ""),
     "train-loss-learnt": ("the training loss fell", "the training loss never fell"),
+    "training-imbalanced": (
+        "training rows are mostly of one label",
+        "training labels are balanced",
+    ),
     "training-in-label-order": (
         "training rows stand in label order: {runs} runs, {expected_runs:.0f} at random",
         "the training rows stand in random order",
@@ -163,6 +177,7 @@ ASKS: dict[str, str] = {
     "cut-part-decides": "kept_reference_y_pred",
     "encoder-not-updated": "encoder_update",
     "far-below-reference": "reference_y_pred",
+    "far-below-validation": "val_accuracy",
     "head-not-updated": "head_update",
     "inputs-equal": "input_ids",
     "padding-changes-outputs": "padded_logits",
@@ -208,15 +223,27 @@ class Row:
     settled_by: str = ""
 
 
-BAD_OUTCOME = ("collapsed", "far-below-reference", "below-chance", "no-progress")
+BAD_OUTCOME = (
+    "collapsed",
+    "far-below-reference",
+    "far-below-validation",
+    "below-chance",
+    "no-progress",
+    "at-chance",
+)
 INPUTS_LOST = ("inputs-equal", "inputs-empty", "inputs-unknown")
 DECODING = ("decoding-costs",)
 
 TABLE: dict[str, Row] = {
     "class-imbalance": Row(
-        requires=("training-imbalanced", ("imbalance-collapse", "collapsed")),
+        requires=(
+            # What the model knows without saying it is known from its outputs, too.
+            ("training-imbalanced", "outputs-rank-labels"),
+            ("imbalance-collapse", "collapsed"),
+        ),
         forbids=(*INPUTS_LOST, *DECODING, "logits-not-finite"),
         weights={
+            "training-imbalanced": (0, -10),
             "imbalance-collapse": (5, -3),
             "outputs-rank-labels": (3, -2),
             "confidence-faint": (-3, 1),
@@ -255,9 +282,10 @@ TABLE: dict[str, Row] = {
         forbids=(*INPUTS_LOST, *DECODING, "logits-not-finite"),
         weights={
             "permutation-recovered": (-3, 0),
-            "training-in-label-order": (3, 0),
+            "training-in-label-order": (7, 0),
             "label-never-trained": (6, 0),
             "last-fed-is-the-answer": (5, 0),
+            "imbalance-collapse": (-5, 0),
             "collapsed": (1, -1),
             "val-loss-learnt": (-4, 1),
             "rate-far-below-usual": (-3, 0),
@@ -277,7 +305,8 @@ TABLE: dict[str, Row] = {
             "permutation-recovered": (7, -6),
             "unsure-of-permutation": (-6, 1),
             "confidence-lost-since-training": (-4, 1),
-            "reference-below-chance": (2, 0),
+            "reference-weak": (-5, 0),  # unless it is below chance, too
+            "reference-below-chance": (7, 0),
             "weights-unloaded": (-4, 0),
         },
         settled_by="compare model.config.id2label with the data set's names, id by id",
@@ -327,10 +356,12 @@ TABLE: dict[str, Row] = {
         requires=(("logits-bit-equal", "logits-constant"),),
         forbids=("logits-not-finite", "weights-unloaded", "one-unit-always-1"),
         weights={
+            "logits-blown-up": (-6, 0),
             "logits-bit-equal": (6, -2),
             "logits-constant": (1, -5),
             # Encoded anew, texts may well differ: what the model was fed may come from a cache.
             "inputs-equal": (6, -3),
+            "lengths-equal": (5, 0),
             "inputs-empty": (4, -2),
             "inputs-unknown": (4, -2),
             "val-loss-learnt": (3, -1),  # inputs that were constant in training too teach nothing
@@ -344,23 +375,32 @@ TABLE: dict[str, Row] = {
     ),
     "learning-rate-too-high": Row(
         requires=(BAD_OUTCOME,),
-        forbids=(*INPUTS_LOST, *DECODING, "no-step-taken", "permutation-recovered"),
+        forbids=(
+            "far-below-validation",
+            *INPUTS_LOST,
+            *DECODING,
+            "no-step-taken",
+            "permutation-recovered",
+        ),
         weights={
             "rate-above-usual": (4, -4),
             "rate-far-below-usual": (-5, 0),
-            "rate-jumps": (-6, 0),  # then it is the schedule that makes it too high
+            "rate-jumps": (-8, 0),  # then it is the schedule that makes it too high
             "train-loss-huge": (4, 0),
-            "logits-constant": (2, -1),
+            "logits-constant": (1, -1),
+            "logits-vary-by-rounding": (2, 0),
             "collapsed": (1, -1),
             "outputs-rank-labels": (-4, 0),
             "training-labels-tell-nothing": (-5, 0),
             "val-loss-far-above": (1, 0),
-            "val-loss-learnt": (-3, 1),
+            "val-loss-learnt": (-2, 1),
             "val-loss-never-moved": (-4, 1),
             "imbalance-collapse": (-3, 0),
             "logits-bit-equal": (-2, 0),
+            "lengths-equal": (-3, 0),
+            "training-in-label-order": (-3, 0),
             "steps-few": (-3, 0),
-            "first-loss-off": (-2, 0),
+            "first-loss-off": (-5, 0),
             "reference-weak": (-1, 1),
             "training-rows-learnt": (-5, 0),
         },
@@ -369,8 +409,15 @@ TABLE: dict[str, Row] = {
     ),
     "learning-rate-too-low": Row(
         requires=(BAD_OUTCOME,),
-        forbids=(*INPUTS_LOST, *DECODING, "no-step-taken", "train-loss-huge"),
+        forbids=(
+            "far-below-validation",
+            *INPUTS_LOST,
+            *DECODING,
+            "no-step-taken",
+            "train-loss-huge",
+        ),
         weights={
+            "logits-vary-by-rounding": (-4, 0),  # the weights of a fresh model let more through
             "rate-far-below-usual": (5, -4),
             "val-loss-never-moved": (2, -1),
             "train-loss-learnt": (-5, 1),
@@ -384,8 +431,9 @@ TABLE: dict[str, Row] = {
     ),
     "too-few-steps": Row(
         requires=(BAD_OUTCOME,),
-        forbids=(*INPUTS_LOST, *DECODING, "train-loss-huge"),
+        forbids=("far-below-validation", *INPUTS_LOST, *DECODING, "train-loss-huge"),
         weights={
+            "logits-vary-by-rounding": (-4, 0),  # the weights of a fresh model let more through
             "steps-few": (5, -4),
             "no-step-taken": (2, 0),
             "less-than-an-epoch": (2, 0),
@@ -401,8 +449,9 @@ TABLE: dict[str, Row] = {
     ),
     "weights-not-updated": Row(
         requires=((*BAD_OUTCOME, "cannot-overfit"),),
-        forbids=(*INPUTS_LOST, *DECODING, "train-loss-huge"),
+        forbids=("far-below-validation", *INPUTS_LOST, *DECODING, "train-loss-huge"),
         weights={
+            "logits-vary-by-rounding": (-4, 0),  # the weights of a fresh model let more through
             "no-step-taken": (6, 0),
             "rate-zero-or-negative": (4, 0),
             "head-not-updated": (6, -3),
@@ -436,7 +485,13 @@ TABLE: dict[str, Row] = {
     ),
     "loss-misconfigured": Row(
         requires=((*BAD_OUTCOME, "cannot-overfit"),),
-        forbids=(*INPUTS_LOST, *DECODING, "no-step-taken", "permutation-recovered"),
+        forbids=(
+            "far-below-validation",
+            *INPUTS_LOST,
+            *DECODING,
+            "no-step-taken",
+            "permutation-recovered",
+        ),
         weights={
             "loss-is-cross-entropy": (-6, 4),
             "cannot-overfit": (4, -3),
@@ -456,9 +511,16 @@ TABLE: dict[str, Row] = {
     ),
     "diverged": Row(
         requires=(
-            ("train-loss-huge", "logits-not-finite", "loss-not-finite", "weights-not-a-number"),
+            (
+                "logits-blown-up",
+                "train-loss-huge",
+                "logits-not-finite",
+                "loss-not-finite",
+                "weights-not-a-number",
+            ),
         ),
         weights={
+            "logits-blown-up": (4, 0),
             "train-loss-huge": (3, 0),
             "logits-not-finite": (6, 0),
             "loss-not-finite": (6, 0),
@@ -468,9 +530,10 @@ TABLE: dict[str, Row] = {
         settled_by="record the loss of every step",
     ),
     "weights-not-loaded": Row(
-        requires=(BAD_OUTCOME,),
+        requires=((*BAD_OUTCOME, "unsure-of-permutation"),),
         forbids=(*INPUTS_LOST, *DECODING, "logits-not-finite"),
         weights={
+            "logits-vary-by-rounding": (-4, 0),
             "weights-unloaded": (6, -3),
             "reload-differs": (5, -4),
             "confidence-lost-since-training": (4, -4),
@@ -478,13 +541,13 @@ TABLE: dict[str, Row] = {
             "confidence-faint": (1, -4),
             "val-loss-learnt": (2, -4),
             "logits-bit-equal": (-8, 0),  # random weights answer each text a little otherwise
-            "logits-constant": (0.5, 0),
+            "logits-constant": (1.5, 0),
         },
         fix="load what training saved: from_pretrained(output_dir)",
         settled_by="load twice under two seeds and compare the outputs",
     ),
     "labels-misaligned": Row(
-        requires=((*BAD_OUTCOME, "order-recovered"),),
+        requires=(("order-recovered", *BAD_OUTCOME),),
         forbids=(
             "answers-constant",
             "collapsed",
@@ -594,24 +657,22 @@ def rank_causes(findings: Sequence[Finding]) -> tuple[Cause, ...]:
     """Return the causes that the findings leave standing, facts first, then by weight.
 
     A fact explains what lies downstream of it, so likely causes are named beside facts only
-    where no fact could have done the damage (missing names never moved an answer).
+    where no fact could have done the damage (missing names never moved an answer). Where nothing
+    failed, but the answers are no better than chance, the causes are those that would explain it,
+    unless a plain model is at chance, too: then the task is as good an explanation.
     """
     failed = [finding for finding in findings if finding.verdict is Verdict.FAILED]
+    signs, numbers = _signs(findings), _numbers(findings)
     if not failed:
-        return ()
+        at_chance = [finding for finding in findings if finding.signs.get("at-chance")]
+        hard = signs.get("reference-weak") or signs.get("training-labels-tell-nothing")
+        return () if hard or not at_chance else tuple(_likely(signs, numbers, at_chance))
     facts = _facts(failed)
     harmless = [cause for cause in facts if cause.code == "label-names-missing"]
     harmful = [cause for cause in facts if cause.code != "label-names-missing"]
     unexplained = [finding for finding in failed if not finding.certain]
     if harmful or not unexplained:
         return (*harmful, *harmless)
-    signs: dict[str, bool] = {}
-    for finding in findings:
-        signs |= finding.signs
-    signs["no-progress"] = any(f.check == "training_progressed" for f in failed)
-    numbers: dict[str, Any] = {}
-    for finding in findings:
-        numbers |= finding.statistics
     likely = _likely(signs, numbers, failed)
     if not likely:
         unknown = Cause(
@@ -624,6 +685,19 @@ def rank_causes(findings: Sequence[Finding]) -> tuple[Cause, ...]:
         )
         likely = [unknown]
     return (*likely, *harmless)
+
+
+def _signs(findings: Sequence[Finding]) -> dict[str, bool]:
+    signs = {sign: seen for finding in findings for sign, seen in finding.signs.items()}
+    signs["no-progress"] = any(
+        finding.check == "training_progressed" and finding.verdict is Verdict.FAILED
+        for finding in findings
+    )
+    return signs
+
+
+def _numbers(findings: Sequence[Finding]) -> dict[str, Any]:
+    return {name: value for finding in findings for name, value in finding.statistics.items()}
 
 
 def _facts(failed: Sequence[Finding]) -> list[Cause]:

@@ -196,7 +196,8 @@ class Diagnosis:
         Failed if any finding failed; else inconclusive if any was; else passed. Skipped if every
         check was skipped.
     causes
-        Causes left standing, best first; empty unless something failed.
+        Causes left standing, best first. Under an inconclusive verdict, those that would explain
+        answers no better than chance, if the pipeline were broken; else empty.
     findings
         All findings, in the order of the stages.
     labels

@@ -110,17 +110,17 @@ def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
     return lines
 
 
-def cause_lines(causes: Sequence[Cause], *, reasons: bool = True) -> list[str]:
-    """Return the cause with its fix, or the candidates left and what separates them."""
+def cause_lines(causes: Sequence[Cause], *, reasons: bool = True, failed: bool = True) -> list[str]:
+    """Return the cause with its fix, or the candidates left and what separates them.
+
+    Where nothing ``failed``, they are the causes that would explain what was seen.
+    """
     if not causes:
         return []
     best = causes[0]
-    if best.certain or len(causes) == 1:
-        doubt = _doubt(best)
-        lines = [f"cause: {best.code}{doubt}: {best.meaning}"]
-    else:
-        rest = ", ".join(cause.code for cause in causes[1:4])
-        lines = [f"cause: {best.code} (likeliest): {best.meaning}", f"  or else: {rest}"]
+    lines = [f"cause: {best.code}{_doubt(causes, failed)}: {best.meaning}"]
+    if not best.certain and len(causes) > 1:
+        lines.append(f"  or else: {', '.join(cause.code for cause in causes[1:4])}")
     if reasons:
         lines += [f"  because {first_line(reason)}" for reason in best.reasons[:4]]
     if best.settled_by and not best.certain:
@@ -128,8 +128,12 @@ def cause_lines(causes: Sequence[Cause], *, reasons: bool = True) -> list[str]:
     return [*lines, *_fix_lines(best.fix), f"docs:  {DOCS}#{best.code}"]
 
 
-def _doubt(cause: Cause) -> str:
-    return "" if cause.certain or cause.code == "unknown" else " (likely)"
+def _doubt(causes: Sequence[Cause], failed: bool) -> str:
+    if causes[0].certain or causes[0].code == "unknown":
+        return ""
+    if not failed:
+        return " (if it is broken)"
+    return " (likely)" if len(causes) == 1 else " (likeliest)"
 
 
 def _fix_lines(fix: str) -> list[str]:
@@ -167,7 +171,10 @@ def render_finding(finding: Finding, causes: Sequence[Cause] = (), *, page: str 
 
 def render_diagnosis(diagnosis: Diagnosis) -> str:
     """Return the report: verdict, label counts, confusion matrix, findings, cause and fix."""
-    lines = [f"verdict: {diagnosis.verdict.value}{_named(diagnosis.causes)}"]
+    has_failed = diagnosis.verdict.value == "failed"
+    lines = [f"verdict: {diagnosis.verdict.value}"]
+    if diagnosis.causes:
+        lines[0] += f", {diagnosis.causes[0].code}{_doubt(diagnosis.causes[:1], has_failed)}"
     if diagnosis.labels:
         lines += ["", *table_lines(_label_rows(diagnosis))]
     if diagnosis.confusion is not None and len(diagnosis.confusion) <= MAX_COLUMNS:
@@ -182,14 +189,8 @@ def render_diagnosis(diagnosis: Diagnosis) -> str:
         sentence = f"{count(len(skipped), 'check')} skipped; give {', '.join(dict.fromkeys(needs))}"
         lines += ["", *textwrap.wrap(sentence, FIRST_LINE_LIMIT, subsequent_indent="  ")]
     if diagnosis.causes:
-        lines += ["", *cause_lines(diagnosis.causes)]
+        lines += ["", *cause_lines(diagnosis.causes, failed=has_failed)]
     return "\n".join(lines)
-
-
-def _named(causes: Sequence[Cause]) -> str:
-    if not causes:
-        return ""
-    return f", {causes[0].code}{_doubt(causes[0])}"
 
 
 def _finding_lines(word: str, findings: Iterable[Finding]) -> list[str]:

@@ -35,6 +35,7 @@ from pytest_bertcheck import (
     assert_metric_at_least,
     assert_not_collapsed,
     assert_not_far_below_reference,
+    assert_not_far_below_validation,
     assert_overfits_small_batch,
     assert_padding_invariant,
     assert_predictions_aligned,
@@ -134,6 +135,9 @@ PASSES = {
     ],
     "assert_not_far_below_reference": [
         lambda: assert_not_far_below_reference(OUTPUTS, y_true=Y, reference_y_pred=RUN.answers),
+    ],
+    "assert_not_far_below_validation": [
+        lambda: assert_not_far_below_validation(OUTPUTS, y_true=Y, val_accuracy=0.97, y_train=Y),
     ],
     "assert_truncation_harmless": [
         lambda: assert_truncation_harmless(SHORT, SHORT),
@@ -236,6 +240,9 @@ FAILS = {
         lambda: assert_not_far_below_reference(GUESSES, y_true=Y, reference_y_pred=RUN.answers,
                                                label_names=NAMES),
         "far below a plain reference: ", None, "look for the fault"),
+    "assert_not_far_below_validation": (
+        lambda: assert_not_far_below_validation(GUESSES, y_true=Y, val_accuracy=0.97, y_train=Y),
+        "far below validation: ", None, "what evaluation does otherwise"),
     "assert_truncation_harmless": (
         lambda: assert_truncation_harmless(LONG, SHORT, y_true=Y, logits=NOISE,
                                            tail_logits=OUTPUTS),
@@ -347,6 +354,9 @@ OPEN = {
     ),
     "assert_not_far_below_reference": lambda **how: assert_not_far_below_reference(
         OUTPUTS, y_true=np.full(300, -1), reference_y_pred=GUESSES, **how
+    ),
+    "assert_not_far_below_validation": lambda **how: assert_not_far_below_validation(
+        OUTPUTS, y_true=Y, val_accuracy=97.0, y_train=Y, **how
     ),
 }
 
@@ -588,6 +598,10 @@ def test_limits_can_be_set():
     assert_not_far_below_reference(worse, **judged, min_share_of_skill=0.5)
     with pytest.raises(AssertionError, match="far below"):
         assert_not_far_below_reference(worse, **judged, min_share_of_skill=0.95)
+    judged = {"y_true": Y, "val_accuracy": 0.99, "y_train": Y}
+    assert_not_far_below_validation(worse, **judged, min_share_of_skill=0.5)
+    with pytest.raises(AssertionError, match="far below"):
+        assert_not_far_below_validation(worse, **judged, min_share_of_skill=0.95)
 
 
 def test_alpha_can_be_set():

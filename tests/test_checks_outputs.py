@@ -492,6 +492,131 @@ def test_a_model_with_the_skill_asked_for_fails_no_more_often_than_allowed():
     assert statistics.clopper_pearson(failed, 500, 0.001)[0] <= 0.05
 
 
+# Far below validation
+
+
+def validated(run, y_pred, *, shares=(0.5, 0.955), y_train=None):
+    """Judge answers beside the accuracies that training reported."""
+    return run_check(
+        "not_far_below_validation",
+        run.evidence(
+            y_pred=y_pred,
+            val_accuracy=list(shares),
+            y_train=run.y_train if y_train is None else y_train,
+        ),
+    )
+
+
+@pytest.mark.parametrize("num_labels", [2, 3, 5])
+def test_answers_as_good_as_in_validation_pass(num_labels):
+    """A real model passes beside its own accuracy on a part of the rows."""
+    run = trained(num_labels, 0)
+    part = float((run.answers == run.y_true)[:100].mean())
+    finding = validated(run, run.answers, shares=[0.4, part])
+    assert "passed" == finding.verdict
+    assert finding.signs["far-below-validation"] is False
+    assert part == finding.statistics["validation_accuracy"]
+
+
+@pytest.mark.parametrize("num_labels", [2, 3, 5])
+def test_answers_in_another_order_are_far_below_validation(num_labels):
+    """Rows shuffled after a good training: the model is what it was, the answers are at chance."""
+    run = trained(num_labels, 0)
+    finding = validated(run, np.random.default_rng(0).permutation(run.answers))
+    assert "failed" == finding.verdict
+    assert "labels-misaligned" == finding.causes[0]
+    assert "96% in validation" in finding.summary
+
+
+@pytest.mark.parametrize(
+    ("shares", "rows"),
+    [([0.85], 20), ([0.85, 0.86], 100), ([0.5, 1 / 3], 6), (np.float32([137 / 150, 0.9]), 150),
+     ([1.0], 1), ([np.nan, 0.75, np.nan], 4), ([2**0.5 / 10, 3**0.5 / 10, 0.5], 2)],
+)  # fmt: skip
+def test_the_rows_of_a_validation_set_follow_from_its_shares(shares, rows):
+    """All reported accuracies are shares of as few rows as can be, or else the last one is."""
+    run = trained(2, 0)
+    finding = validated(run, run.answers, shares=shares)
+    assert rows == finding.statistics["validation_rows"]
+
+
+def test_a_validation_set_of_few_rows_proves_nothing():
+    """One validation row that was right says nothing about a model at chance."""
+    run = trained(2, 0)
+    shuffled = np.random.default_rng(0).permutation(run.answers)
+    assert "passed" == validated(run, shuffled, shares=[1.0]).verdict
+    assert "failed" == validated(run, shuffled, shares=[0.99, 1.0]).verdict
+
+
+@given(seed=SEEDS, rare=st.floats(0.02, 0.5), recall=st.floats(0.55, 1))
+@settings(deadline=None, max_examples=60)
+def test_another_balance_than_in_validation_is_no_fault(seed, rare, recall):
+    """Training and validation at 98/2 to 50/50, evaluation half and half: only the balance fell."""
+    generator = np.random.default_rng(seed)
+
+    def answered(n, share):
+        y = (generator.random(n) < share).astype(int)
+        return y, np.where(generator.random(n) < np.where(y == 1, recall, 0.98), y, 1 - y)
+
+    y_val, val_pred = answered(500, rare)
+    y_true, y_pred = answered(400, 0.5)
+    y_train = np.repeat([0, 1], [round(1000 * (1 - rare)), round(1000 * rare)])
+    finding = run_check(
+        "not_far_below_validation",
+        Evidence(
+            y_true=y_true, y_pred=y_pred, y_train=y_train,
+            val_accuracy=[(y_val == val_pred).mean()],
+        ),
+    )  # fmt: skip
+    assert "passed" == finding.verdict
+
+
+def test_a_slice_of_the_labels_is_judged_by_what_it_holds():
+    """Evaluated on its two worst labels only, a healthy model of five is not far below."""
+    generator = np.random.default_rng(0)
+    y_train = np.arange(1000) % 5
+    y_true = generator.integers(0, 2, 300)
+    y_pred = np.where(generator.random(300) < 0.5, y_true, 1 - y_true)
+    evidence = Evidence(
+        y_true=y_true, y_pred=y_pred, y_train=y_train, val_accuracy=[0.8, 0.799],
+        label_names=list("abcde"),
+    )  # fmt: skip
+    assert "passed" == run_check("not_far_below_validation", evidence).verdict
+
+
+@pytest.mark.parametrize("num_labels", [2, 5])
+def test_half_of_the_validated_skill_fails_no_more_often_than_allowed(num_labels):
+    """At the edge, half of the skill that validation saw, at most 5 % of 500 sessions fail."""
+    generator = np.random.default_rng(num_labels)
+    failed = 0
+    for _ in range(500):
+        n, size = (int(generator.integers(40, 600)) for _ in range(2))
+        y_true = generator.integers(0, num_labels, n)
+        y_train = np.arange(500 * num_labels) % num_labels
+        wrong = (y_true + 1) % num_labels
+        right = 1 / num_labels + 0.8 * (1 - 1 / num_labels)
+        half = 1 / num_labels + 0.4 * (1 - 1 / num_labels)
+        evidence = Evidence(
+            y_true=y_true,
+            y_pred=np.where(generator.random(n) < half, y_true, wrong),
+            y_train=y_train,
+            val_accuracy=[1 / size, generator.binomial(size, right) / size],
+            label_names=[str(label) for label in range(num_labels)],
+        )
+        finding = run_check("not_far_below_validation", evidence, alpha=0.05)
+        failed += finding.verdict == "failed"
+    assert statistics.clopper_pearson(failed, 500, 0.001)[0] <= 0.05
+
+
+@pytest.mark.parametrize("fields", [{"val_accuracy": [85.0]}, {"val_accuracy": [np.nan]},
+                                    {"y_train": [-1, 9]}])  # fmt: skip
+def test_what_is_no_validation_accuracy_is_inconclusive(fields):
+    """Percent, nothing but NaN, and training labels that are no labels give no verdict."""
+    run = trained(2, 0)
+    evidence = run.evidence(**{"val_accuracy": [0.9], "y_train": run.y_train, **fields})
+    assert "inconclusive" == run_check("not_far_below_validation", evidence).verdict
+
+
 # All of them
 
 

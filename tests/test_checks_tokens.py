@@ -170,6 +170,23 @@ def test_inputs_cut_below_the_limit_are_seen(kept, max_length, expected):
     assert expected is run_check("truncation_harmless", evidence).signs["cut-below-max-length"]
 
 
+@pytest.mark.parametrize(
+    ("kept", "right", "expected"),
+    [(4, 70, "failed"), (4, 96, "passed"), (8, 70, "failed"), (9, 70, "inconclusive"),
+     (9, 96, "passed")],
+)  # fmt: skip
+def test_hardly_a_word_must_be_enough(kept, right, expected):
+    """Cut to 8 tokens of 150 at most, a model that errs more than once in twenty times fails."""
+    y_true = np.arange(100) % 2
+    answers = np.where(np.arange(100) < right, y_true, 1 - y_true)
+    finding = harmless(
+        {"token_counts": [150] * 100, "kept_token_counts": [kept] * 100, "y_true": y_true,
+         "y_pred": answers}
+    )  # fmt: skip
+    assert expected == finding.verdict
+    assert "cut-part-decides" not in finding.signs
+
+
 def test_harmless_truncation_fails_no_more_often_than_allowed():
     """Where head and tail, kept and whole do equally well, at most 5 % of 300 sessions fail."""
     generator = np.random.default_rng(0)

@@ -514,6 +514,14 @@ CASES = {
         reference_y_pred=np.full(90, 7))),
     "far below a reference, unreadable": ("not_far_below_reference", {}, lambda: Evidence(
         y_true=[0, 1, 1], y_pred=[0, 1], reference_y_pred=[0, 1, 1])),
+    "far below validation": ("not_far_below_validation", {}, lambda: clueless(
+        val_accuracy=[0.6, 0.91], y_train=turns(300))),
+    "a validation accuracy in percent": ("not_far_below_validation", {}, lambda: clueless(
+        val_accuracy=[91.0], y_train=turns(300))),
+    "far below validation, unreadable": ("not_far_below_validation", {}, lambda: Evidence(
+        y_true=[0, 1, 1], y_pred=[0, 1], val_accuracy=[0.9], y_train=[0, 1])),
+    "far below validation, labels hidden": ("not_far_below_validation", {}, lambda: clueless(
+        val_accuracy=[0.91], y_train=np.full(300, -1))),
     "a dead class": ("every_class_predicted", {}, lambda: Evidence(
         y_true=turns(300), y_pred=turns(300) % 2, label_names=NAMES)),
     "perhaps a dead class": ("every_class_predicted", {}, lambda: Evidence(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil
+from fractions import Fraction
+from math import ceil, lcm
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ __all__ = [
     "metric_at_least",
     "not_collapsed",
     "not_far_below_reference",
+    "not_far_below_validation",
 ]
 
 COLLAPSE_CAUSES = (
@@ -63,6 +65,25 @@ CHANCE_CAUSES = (
     "loss-misconfigured",
     "label-mapping-swapped",
 )
+
+EVALUATED_OTHERWISE_CAUSES = (
+    "labels-misaligned",
+    "weights-not-loaded",
+    "truncation-loses-signal",
+    "vocabulary-mismatch",
+    "attention-mask-ignored",
+    "label-mapping-swapped",
+    "metric-misreported",
+)
+"""What lets a model that was good on its validation set look bad afterwards."""
+
+ROUNDING = 1e-5
+"""Relative spread up to which outputs differ as float32 rounding makes them, over a few layers.
+
+Random weights let more of the input through; weights that training has blown up do not."""
+
+BLOWN_UP = 100
+"""Largest logit, off the mean of its row, that a trained classifier may have."""
 
 FLAT_SPREAD = 1e-3
 """Spread of row-centred logits under which they are called constant: only NumPy noise is left."""
@@ -134,7 +155,10 @@ def logits_valid(
         "probabilities": outputs.probabilities,
     }
     if rows > 1:
+        size = float(np.abs(logits[0] - (logits[0].mean() if width > 1 else 0)).max())
         signs["logits-constant"] = outputs.spread < FLAT_SPREAD
+        signs["logits-vary-by-rounding"] = outputs.spread < ROUNDING * max(1, size)
+        signs["logits-blown-up"] = signs["logits-vary-by-rounding"] and size > BLOWN_UP
         signs["logits-bit-equal"] = outputs.equal
         signs["one-unit-always-1"] = width == 1 and outputs.equal and bool(logits[0, 0] == 1)
         signs["logits-faint"] = outputs.spread < FAINT_SPREAD
@@ -484,7 +508,7 @@ def _label_table(evidence: Evidence) -> tuple[tuple[str, ...], ...]:
 @check(
     stage="outputs",
     needs=["y_true", ("y_pred", "logits")],
-    causes=["label-mapping-swapped", "argmin-decoded", "labels-misaligned"],
+    causes=["label-mapping-swapped", "argmin-decoded", *CHANCE_CAUSES],
 )
 def beats_majority(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     """Are the answers better than always answering the majority label?
@@ -525,7 +549,11 @@ def beats_majority(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
             f"{probability(below)}",
             statistics=stats,
             p_value=below,
-            causes=("label-mapping-swapped", "argmin-decoded", "labels-misaligned"),
+            causes=tuple(
+                cause
+                for cause in ("label-mapping-swapped", "argmin-decoded", "labels-misaligned")
+                if cause != "argmin-decoded" or not _argmax_decoded(evidence)
+            ),
             fix="compare the id order of the data set with the model's id2label",
             signs=signs,
         )
@@ -541,11 +569,14 @@ def beats_majority(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         if not tells_something:
             summary = f"above the majority, by chance perhaps: {right}, {always}"
         return Finding(Verdict.PASSED, summary, statistics=stats, p_value=below, signs=signs)
+    # Too few rows to say that the answers are bad are no reason to look for a cause.
+    signs["at-chance"] = high < (1 + stats["majority_share"]) / 2
     return Finding(
         Verdict.INCONCLUSIVE,
         f"at chance: {right}, {always}; hard task or broken?",
         statistics=stats,
         p_value=below,
+        causes=CHANCE_CAUSES if signs["at-chance"] else (),
         fix="see not_far_below_reference: a plain model tells a hard task from a broken pipeline",
         needs=() if evidence.reference_y_pred is not None else ("reference_y_pred",),
         signs=signs,
@@ -618,6 +649,125 @@ def not_far_below_reference(
         p_value=p_value,
         signs=signs,
     )
+
+
+@check(
+    stage="outputs",
+    needs=["y_true", ("y_pred", "logits"), "val_accuracy", "y_train"],
+    causes=EVALUATED_OTHERWISE_CAUSES,
+    limits={"min_share_of_skill": (0, 1)},
+)
+def not_far_below_validation(
+    evidence: Evidence, *, alpha: float = ALPHA, min_share_of_skill: float = 0.5
+) -> Finding:
+    """Is the accuracy anywhere near the one that training reported on its validation set?
+
+    Skill is what is gained over always answering the most frequent label. Null hypothesis: with
+    each label as often right as in the evaluation set, the answers keep ``min_share_of_skill`` of
+    the skill that the last ``val_accuracy`` stands for, on validation rows balanced as ``y_train``
+    or as ``y_true``. So a validation set of another balance than the evaluation set is no fault;
+    labels that the evaluation set has too few of are taken to be always right. Test: by betting on
+    the mean of what each row of either set contributes; fails with probability at most ``alpha``.
+    The validation set is taken to have the fewest rows of which all reported accuracies can be
+    shares.
+
+    Source: keras#6499 and google-research/bert#475, good in validation and at chance afterwards.
+    """
+    confusion = evidence.confusion
+    if confusion is None:
+        return not_one_label_each(evidence)
+    num_labels = confusion.num_labels
+    recorded = evidence.val_accuracy[np.isfinite(evidence.val_accuracy)]
+    if not len(recorded) or not 0 <= recorded[-1] <= 1:
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            "val_accuracy ends in no share between 0 and 1",
+            fix="give it as Keras and Trainer do: 0.85, not 85",
+        )
+    trained = evidence.y_train[in_range(num_labels, evidence.y_train)]
+    rows = in_range(num_labels, evidence.y_true)
+    if not len(trained) or not rows.any():
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            "y_true or y_train lie outside the label ids: see labels_valid",
+        )
+    y_true, right = evidence.y_true[rows], (evidence.answers == evidence.y_true)[rows]
+    reported, size = float(recorded[-1]), _least_rows(recorded)
+    validated = np.arange(size) < round(reported * size)
+    p_value = max(
+        _below_validation(
+            y_true, right, np.bincount(like, minlength=num_labels), validated, min_share_of_skill
+        )
+        for like in (trained, y_true)
+    )
+    total, hits = len(y_true), int(right.sum())
+    signs = {"far-below-validation": p_value <= alpha}
+    stats = {"accuracy": hits / total, "validation_accuracy": reported, "validation_rows": size}
+    versus = f"{hits}/{total} right ({share(hits, total)}), {reported:.0%} in validation"
+    if p_value > alpha:
+        return Finding(
+            Verdict.PASSED,
+            f"not far below validation: {versus}",
+            statistics=stats,
+            p_value=p_value,
+            signs=signs,
+        )
+    return Finding(
+        Verdict.FAILED,
+        f"far below validation: {versus}, {probability(p_value)}",
+        statistics=stats,
+        p_value=p_value,
+        causes=EVALUATED_OTHERWISE_CAUSES,
+        fix="training went well: compare what evaluation does otherwise (weights, rows, tokens)",
+        signs=signs,
+    )
+
+
+MOST_ROWS = 10_000
+"""Shares of more rows than this cannot be told from one another in single precision."""
+
+
+def _least_rows(shares: npt.NDArray[np.float64]) -> int:
+    """Return the least number of rows of which all of these can be shares, or the last can."""
+    fractions = [Fraction(float(part)).limit_denominator(MOST_ROWS) for part in shares]
+    least = lcm(*(fraction.denominator for fraction in fractions))
+    return least if least <= MOST_ROWS else fractions[-1].denominator
+
+
+def _below_validation(
+    y_true: npt.NDArray[Any],
+    right: npt.NDArray[np.bool_],
+    counts: npt.NDArray[np.int64],
+    validated: npt.NDArray[np.bool_],
+    min_share_of_skill: float,
+) -> float:
+    """Test answers against those on validation rows, were labels as frequent there as ``counts``.
+
+    ``right`` (n,) and ``validated`` (v,) say which answers are right.
+    """
+    balance, own = counts / counts.sum(), np.bincount(y_true, minlength=len(counts)) / len(y_true)
+    rare = own < balance / 4  # an example of such a label would count for more than four
+    weights = np.divide(balance, own, out=np.zeros_like(own), where=(own > 0) & ~rare)[y_true]
+    constant, taken_as_right = float(balance.max()), float(balance[rare].sum())
+    # The sum over both is at least 0 under the null hypothesis, whatever is taken off the second
+    # and given to the first: the accuracy of a good model gives the most power.
+    good = constant + 0.8 * (1 - constant)
+    least = min_share_of_skill * good + (1 - min_share_of_skill) * constant - taken_as_right
+    values = np.concatenate(
+        [
+            (weights * right - least) / len(right),
+            min_share_of_skill * (good - validated) / len(validated),
+        ]
+    )
+    largest = max(
+        (float(weights.max()) - least) / len(right), min_share_of_skill * good / len(validated)
+    )
+    return statistics.mean_below_zero(values, largest)
+
+
+def _argmax_decoded(evidence: Evidence) -> bool:
+    """Whether the answers are known to be the argmax of the outputs."""
+    return evidence.argmax is not None and np.array_equal(evidence.answers, evidence.argmax)
 
 
 def _examples_of_a_dead_class(

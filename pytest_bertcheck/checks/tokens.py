@@ -38,7 +38,10 @@ def truncation_harmless(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     model under test has most of that skill all the same (both by the test of
     ``not_far_below_reference``; both must reject).
     Fails with probability at most ``alpha`` on a harmless truncation. With neither, answers that
-    are demonstrably good (beyond halfway from the majority's share to 1) show that it did no harm.
+    are demonstrably good (beyond halfway from the majority's share to 1) show that it did no harm,
+    unless hardly a word is kept: at most 8 tokens in the median, special ones included, and less
+    than a tenth of all. Whoever feeds a model so little must know that it is enough; null
+    hypothesis: at most 5 % of the answers are wrong (exact binomial).
     """
     total = len(evidence.token_counts)
     cut = evidence.token_counts > evidence.kept_token_counts
@@ -78,6 +81,9 @@ def truncation_harmless(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         _quantiles("whole text", evidence.token_counts),
         _quantiles("kept", evidence.kept_token_counts),
     )
+    told = bool(compared)
+    if not told and signs["hardly-a-word-kept"] and evidence.confusion is not None:
+        compared.append(_mostly_right(evidence.confusion))
     if not compared and demonstrably_good(evidence, alpha):
         return Finding(
             Verdict.PASSED,
@@ -96,7 +102,8 @@ def truncation_harmless(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         )
     p_value, description = min(compared)
     p_value = min(1.0, p_value * len(compared))
-    signs["cut-part-decides"] = p_value <= alpha
+    if told:
+        signs["cut-part-decides"] = p_value <= alpha
     if p_value > alpha:
         return Finding(
             Verdict.PASSED,
@@ -160,6 +167,16 @@ def _kept_against_whole(evidence: Evidence) -> tuple[float, str]:
     return p_value, f"TF-IDF {on_kept} right on them, {on_whole} on all"
 
 
+def _mostly_right(confusion: statistics.Confusion) -> tuple[float, str]:
+    wrong = confusion.total - confusion.right
+    p_value = statistics.binomial_at_least(wrong, confusion.total, MOST_WRONG)
+    return p_value, f"{share(confusion.right, confusion.total)} right"
+
+
+MOST_WRONG = 0.05
+"""Share of wrong answers above which a few words are too few."""
+
+
 def _quantiles(name: str, counts: Any) -> tuple[str, ...]:
     numbers = (np.median(counts), np.quantile(counts, 0.99), counts.max())
     return (name, *(f"{int(number):,}" for number in numbers))
@@ -206,6 +223,11 @@ def inputs_distinct(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         if signs["inputs-equal"]:
             problems.append((f"{most}/{total} texts are encoded as the same ids", "alike"))
             causes += ["inputs-constant", "truncation-loses-signal"]
+    if evidence.token_counts is not None:
+        # Rare among many texts, but no proof: codes and forms have a length of their own.
+        signs["lengths-equal"] = (
+            len(evidence.token_counts) >= 20 and len(np.unique(evidence.token_counts)) == 1
+        )
     if evidence.kept_token_counts is not None:
         total = len(evidence.kept_token_counts)
         empty = int(np.count_nonzero(evidence.kept_token_counts <= 2))
