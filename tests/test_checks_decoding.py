@@ -361,6 +361,39 @@ def test_ids_from_a_wider_tensor(key, width):
     assert_explained(finding, "wrong-tensor-decoded")
 
 
+@pytest.mark.parametrize("num_labels", [3, 5])
+@pytest.mark.parametrize("mistake", [
+    lambda outputs: outputs.argmin(axis=1),
+    lambda outputs: softmax(outputs).round().argmax(axis=1),
+    lambda outputs: outputs.argmax(axis=1)[::-1],
+], ids=["argmin", "rounded", "reversed"])  # fmt: skip
+def test_a_mistake_that_costs_nothing_is_one_all_the_same(mistake, num_labels):
+    """Decoded wrongly, outputs that tell nothing are as often right: the fact stays a fact."""
+    generator = np.random.default_rng(num_labels)
+    outputs, y_true = (
+        generator.normal(size=(200, num_labels)),
+        generator.integers(0, num_labels, 200),
+    )
+    answers = mistake(outputs)
+    names = [str(label) for label in range(num_labels)]
+    for known in ({}, {"y_true": y_true}):
+        evidence = Evidence(logits=outputs, y_pred=answers, label_names=names, **known)
+        finding = run_check("decoding_consistent", evidence)
+        assert "failed" == finding.verdict
+        assert finding.certain
+
+
+def test_one_other_answer_is_no_mistake_by_chance():
+    """A single answer changed by hand happens to be what rounding would have given: it passes."""
+    run = trained(3, 0)
+    sure = np.eye(3)[run.y_true] * 6
+    sure[0] = [0.0, 0.1, 0.05]  # rounded, all three are 0: argmax 0
+    answers = sure.argmax(axis=1)
+    answers[0] = 0
+    finding = decoded(run, answers, logits=sure)
+    assert "passed" == finding.verdict
+
+
 def test_an_unknown_mistake_is_not_explained():
     """Answers that no known mistake gives fail by their cost, without a certain cause."""
     run = trained(3, 0, n=400)

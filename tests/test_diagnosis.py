@@ -13,6 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
+from benchmarks.zoo.score import AMOUNTS
 from pytest_bertcheck import Diagnosis, Evidence, Finding, Verdict, diagnose
 from pytest_bertcheck.checks import all_checks, run_checks
 from pytest_bertcheck.diagnosis import ASKS, SIGNS, TABLE, rank_causes, with_expected_failures
@@ -117,6 +118,21 @@ def test_less_evidence_makes_no_wrong_fact():
             if not entry["causes"] and not entry["weak"] and diagnosis.verdict == "failed":
                 wrong[name, "healthy"] = sorted(kept)
     assert {} == wrong
+
+
+@with_zoo
+def test_more_evidence_takes_no_fact_back():
+    """What outputs, labels, tokens or history prove is still proved with more of them."""
+    taken_back = {}
+    for name in INDEX:
+        fields, facts = load_bundle(name).fields(), set()
+        for amount, kept in AMOUNTS.items():
+            evidence = Evidence(**{key: fields[key] for key in fields if key in kept})
+            certain = {cause.code for cause in diagnose(evidence).causes if cause.certain}
+            if facts - certain:
+                taken_back[name, amount] = facts - certain
+            facts |= certain
+    assert {} == taken_back
 
 
 @with_zoo
@@ -377,6 +393,104 @@ def test_a_fact_explains_what_lies_downstream():
     diagnosis = diagnose(evidence)
     assert 1 < sum(finding.verdict == "failed" for finding in diagnosis.findings)
     assert all(cause.certain for cause in diagnosis.causes)
+
+
+# What the outputs alone tell of a collapse
+
+
+def collapsed_outputs(spread, *, offset=1.0, n=300, seed=0):
+    """Outputs of three labels of which the first always wins, with so much left of the input."""
+    generator = np.random.default_rng(seed)
+    return np.array([offset, 0.0, -offset]) + spread * generator.normal(size=(n, 3))
+
+
+TURNS = np.arange(300) % 3
+
+
+@pytest.mark.parametrize(
+    ("logits", "code"),
+    [
+        (collapsed_outputs(1e-7), "learning-rate-too-high"),
+        (collapsed_outputs(0, offset=1e4), "diverged"),
+        (collapsed_outputs(0), "inputs-constant"),
+        (collapsed_outputs(2e-4, offset=0.05), "weights-not-loaded"),
+        (collapsed_outputs(0.3, offset=3.0) + 0.5 * np.eye(3)[TURNS], "class-imbalance"),
+    ],
+    ids=["rounding", "huge", "equal", "faint", "ranks the labels"],
+)
+def test_what_is_left_of_the_input_tells_collapses_apart(logits, code):
+    """Blown-up weights let nothing through, random ones a little, a learnt prior all of it."""
+    diagnosis = diagnose(Evidence(logits=logits, y_true=TURNS, label_names=["a", "b", "c"]))
+    assert "failed" == diagnosis.verdict
+    assert code == top(diagnosis), str(diagnosis)
+    assert not diagnosis.causes[0].certain
+
+
+def test_outputs_that_rank_the_labels_of_a_balanced_training_are_no_imbalance():
+    """What outputs say of an imbalance, the training labels take back."""
+    logits = collapsed_outputs(0.3, offset=3.0) + 0.5 * np.eye(3)[TURNS]
+    evidence = Evidence(logits=logits, y_true=TURNS, y_train=np.arange(900) % 3)
+    assert "class-imbalance" not in [cause.code for cause in diagnose(evidence).causes]
+
+
+@pytest.mark.parametrize("history", [
+    {"loss": [1.1, 1.1], "val_loss": [1.1, 1.1], "learning_rate": [1e-3, 1e-3]}, {},
+], ids=["a high rate", "no history"])  # fmt: skip
+def test_texts_of_one_length_under_equal_outputs_are_one_text(history):
+    """All outputs are equal and all texts have six tokens: the texts, not the training."""
+    evidence = Evidence(
+        logits=collapsed_outputs(0), y_true=TURNS, token_counts=[6] * 300,
+        kept_token_counts=[6] * 300, **history,
+    )  # fmt: skip
+    assert "inputs-constant" == top(diagnose(evidence))
+
+
+# Answers no better than chance
+
+
+def guesses(**fields):
+    """Sure outputs that have nothing to do with the labels."""
+    generator = np.random.default_rng(5)
+    logits = 4 * np.eye(3)[generator.integers(0, 3, 300)] + generator.normal(size=(300, 3))
+    return Evidence(logits=logits, y_true=TURNS, label_names=["a", "b", "c"], **fields)
+
+
+def test_answers_at_chance_have_candidates_but_no_verdict():
+    """Hard or broken is open; what it would be, if broken, is said, and what would tell."""
+    diagnosis = diagnose(guesses())
+    assert "inconclusive" == diagnosis.verdict
+    assert "labels-misaligned" == top(diagnosis)
+    assert (
+        "verdict: inconclusive, labels-misaligned (if it is broken)"
+        == str(diagnosis).split("\n")[0]
+    )
+    assert "predict a few rows one at a time" in diagnosis.causes[0].settled_by
+
+
+def test_a_plain_model_at_chance_too_says_that_the_task_is_hard():
+    """Where TF-IDF learns nothing either, nothing is suspected."""
+    reference = np.random.default_rng(6).integers(0, 3, 300)
+    diagnosis = diagnose(guesses(reference_y_pred=reference))
+    assert "inconclusive" == diagnosis.verdict
+    assert () == diagnosis.causes
+
+
+def test_few_rows_at_chance_are_no_reason_to_suspect():
+    """Of nine rows at chance nobody can say that they are bad."""
+    evidence = Evidence(y_true=np.arange(9) % 3, y_pred=[0, 0, 0, 1, 1, 1, 2, 2, 2])
+    assert () == diagnose(evidence).causes
+
+
+@pytest.mark.parametrize("history", [
+    {"learning_rate": [1e-3, 1e-3]}, {"train_steps": 5},
+    {"encoder_update": 0.0, "head_update": 0.0},
+], ids=["a high rate", "few steps", "no update"])  # fmt: skip
+def test_a_model_that_was_good_in_validation_was_trained_well(history):
+    """Good in validation and at chance afterwards: training is not to blame, whatever it was."""
+    diagnosis = diagnose(guesses(y_train=np.arange(900) % 3, val_accuracy=[0.6, 0.905], **history))
+    assert "failed" == diagnosis.verdict
+    named = [cause for cause in diagnosis.causes if not cause.certain]
+    assert "training" not in {cause.stage for cause in named}
 
 
 def test_missing_names_do_not_explain_a_collapse():
