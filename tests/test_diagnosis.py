@@ -67,16 +67,16 @@ def test_no_wrong_cause_is_certain():
 
 @with_zoo
 def test_harmful_faults_are_detected():
-    """At least 95 % of the faults that cost accuracy fail."""
+    """At least 96 % of the faults that cost accuracy fail."""
     harmful = [name for name in INDEX if INDEX[name].get("harmful")]
     missed = [name for name in harmful if diagnosed()[name].verdict != "failed"]
     assert 300 < len(harmful)
-    assert len(missed) <= 0.05 * len(harmful), missed
+    assert len(missed) <= 0.04 * len(harmful), missed
 
 
 @with_zoo
 def test_identifiable_causes_come_first():
-    """Of the harmful faults whose cause the arrays can tell, at least 91 % are named first."""
+    """Of the harmful faults whose cause the arrays can tell, at least 97 % are named first."""
     harmful = [
         name for name in INDEX if INDEX[name].get("harmful") and INDEX[name].get("identifiable")
     ]
@@ -86,7 +86,7 @@ def test_identifiable_causes_come_first():
         if top(diagnosed()[name]) not in INDEX[name]["causes"]
     }
     assert 250 < len(harmful)
-    assert len(missed) <= 0.09 * len(harmful), missed
+    assert len(missed) <= 0.03 * len(harmful), missed
 
 
 @with_zoo
