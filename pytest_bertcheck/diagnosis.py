@@ -315,6 +315,7 @@ TABLE: dict[str, Row] = {
         requires=("truncated",),
         forbids=("answers-constant", "permutation-recovered", "logits-not-finite", *DECODING),
         weights={
+            "far-below-validation": (2, 0),
             "cut-part-decides": (6, -6),
             "hardly-a-word-kept": (4, -2),
             "cut-below-max-length": (3, 0),
@@ -330,6 +331,7 @@ TABLE: dict[str, Row] = {
         requires=((*BAD_OUTCOME, "unknown-tokens-above-limit"),),
         forbids=(*DECODING, "permutation-recovered"),
         weights={
+            "far-below-validation": (1, 0),
             "unknown-tokens-many": (5, -1),
             "unknown-tokens-above-limit": (2, 0),
             "unknown-tokens-above-usual": (3, 0),
@@ -533,6 +535,7 @@ TABLE: dict[str, Row] = {
         requires=((*BAD_OUTCOME, "unsure-of-permutation"),),
         forbids=(*INPUTS_LOST, *DECODING, "logits-not-finite"),
         weights={
+            "far-below-validation": (2, 0),
             "logits-vary-by-rounding": (-4, 0),
             "weights-unloaded": (6, -3),
             "reload-differs": (5, -4),
@@ -556,6 +559,7 @@ TABLE: dict[str, Row] = {
             "order-kept",
         ),
         weights={
+            "far-below-validation": (3, 0),
             "order-recovered": (8, 0),
             "decoding-costs": (3, 0),
             "informative": (-8, 1),

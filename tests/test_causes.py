@@ -1389,7 +1389,7 @@ SYMPTOMS: Mapping[Callable[[Evidence], bool], Mapping[Builder, str | None]] = {
         shuffled_loader: "labels-misaligned",
         stale_cache_of_batches: "labels-misaligned",
         head_not_saved_seen_from_outside: "weights-not-loaded",
-        words_hashed_in_the_service: "unknown",
+        words_hashed_in_the_service: "vocabulary-mismatch",
     },
     loss_zero: {
         cross_entropy_of_one_unit: "loss-misconfigured",
@@ -1406,7 +1406,7 @@ SYMPTOMS: Mapping[Callable[[Evidence], bool], Mapping[Builder, str | None]] = {
     at_chance: {
         shuffled_loader: "labels-misaligned",
         head_not_saved: "weights-not-loaded",
-        words_hashed_in_the_service: "unknown",
+        words_hashed_in_the_service: "vocabulary-mismatch",
         texts_shuffled_without_their_labels: "labels-shuffled",
         task_without_a_signal_and_its_history: "labels-shuffled",
         task_without_a_signal: None,
@@ -1419,7 +1419,7 @@ SYMPTOMS: Mapping[Callable[[Evidence], bool], Mapping[Builder, str | None]] = {
     },
     right_on_training_rows: {
         head_not_saved_seen_from_outside: "weights-not-loaded",
-        words_hashed_in_the_service: "unknown",
+        words_hashed_in_the_service: "vocabulary-mismatch",
         vectoriser_refitted_in_the_service: "unknown",
         capitals_for_an_uncased_vocabulary: "vocabulary-mismatch",
     },
