@@ -176,13 +176,18 @@ def report(scores: list[Score], *, missed: bool = False) -> str:
             )
         )
     everything = scores[-1]
-    by_cause = [
-        ("cause, with all evidence", "detected", "named first"),
-        *(
-            (code, _rate(detected, harmful), _rate(first, identifiable))
-            for code, (harmful, detected, identifiable, first) in sorted(everything.causes.items())
-        ),
+    by_cause: list[tuple[str, ...]] = [
+        ("cause", "detected with all", *(f"named first: {group.amount}" for group in scores))
     ]
+    for code, (harmful, detected, *_) in sorted(everything.causes.items()):
+        named = (group.causes[code] for group in scores)
+        by_cause.append(
+            (
+                code,
+                _rate(detected, harmful),
+                *(_rate(first, identifiable) for *_, identifiable, first in named),
+            )
+        )
     lines = [*_table(rows), "at most: 95 % upper bound (Clopper-Pearson)", "", *_table(by_cause)]
     for group in scores:
         lines += [f"wrong fact, {group.amount}: {name} {code}" for name, code in group.wrong_facts]
