@@ -1,4 +1,4 @@
-"""``python -m benchmarks.zoo score DIR``: how a folder of recordings is diagnosed."""
+"""``python -m benchmarks.zoo make DIR`` records models, ``score DIR`` how they are diagnosed."""
 
 from __future__ import annotations
 
@@ -21,10 +21,21 @@ def main(arguments: list[str] | None = None) -> int:
         help="only the half to tune on, or only the half to report",
     )
     scoring.add_argument("--missed", action="store_true", help="name what was missed")
+    making = commands.add_parser("make", help="train and record what is missing in a folder")
+    making.add_argument("folder", type=Path, help="is given index.json and bundles/*.npz")
+    making.add_argument("--seeds", type=int, nargs="+", default=[0, 1], metavar="SEED")
+    making.add_argument(
+        "--only", default="*", metavar="PATTERN", help="such as 'tiny_*_spam-*'; default: all"
+    )
     options = parser.parse_args(arguments)
     try:
+        if options.command == "make":
+            from .make import make
+
+            make(options.folder, seeds=options.seeds, pattern=options.only)
+            return 0
         scores = score(options.folder, part=options.part)
-    except (FileNotFoundError, ValueError) as error:
+    except (FileNotFoundError, ModuleNotFoundError, ValueError) as error:
         parser.error(str(error))
     print(report(scores, missed=options.missed))
     return int(any(group.wrong_facts or group.healthy_failed for group in scores))

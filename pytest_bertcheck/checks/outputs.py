@@ -666,10 +666,11 @@ def not_far_below_validation(
     each label as often right as in the evaluation set, the answers keep ``min_share_of_skill`` of
     the skill that the last ``val_accuracy`` stands for, on validation rows balanced as ``y_train``
     or as ``y_true``. So a validation set of another balance than the evaluation set is no fault;
-    labels that the evaluation set has too few of are taken to be always right. Test: by betting on
-    the mean of what each row of either set contributes; fails with probability at most ``alpha``.
-    The validation set is taken to have the fewest rows of which all reported accuracies can be
-    shares.
+    labels that the evaluation set has too few of are taken to be always right. Or the model was no
+    better in validation than the most frequent label. Test: by betting on the mean of what each row
+    of either set contributes, and an exact binomial test of the second; both must reject, so that
+    it fails with probability at most ``alpha``. The validation set is taken to have the fewest rows
+    of which all reported accuracies can be shares.
 
     Source: keras#6499 and google-research/bert#475, good in validation and at chance afterwards.
     """
@@ -762,7 +763,10 @@ def _below_validation(
     largest = max(
         (float(weights.max()) - least) / len(right), min_share_of_skill * good / len(validated)
     )
-    return statistics.mean_below_zero(values, largest)
+    return max(
+        statistics.mean_below_zero(values, largest),
+        statistics.binomial_at_least(int(validated.sum()), len(validated), constant),
+    )
 
 
 def _argmax_decoded(evidence: Evidence) -> bool:
