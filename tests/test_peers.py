@@ -212,6 +212,7 @@ def recording(tmp_path, evidence, **changes):
     fields |= {"train_logits": fields["logits"][:k], "train_y_true": fields["y_true"][:k]}
     fields |= {"y_train": fields["y_true"]}
     fields |= {"label_names": np.array(["sport", "arts", "news"])}
+    fields |= {"dataset_label_names": np.array(["arts", "sport", "news"])}
     fields |= {name: np.ones(n) for name in ("token_counts", "kept_token_counts")}
     fields |= {"unknown_token_share": np.zeros(n), **changes}
     np.savez(tmp_path / "bundle.npz", **fields)
@@ -219,7 +220,7 @@ def recording(tmp_path, evidence, **changes):
 
 
 def test_peers_get_names_and_probabilities(tmp_path, simulated):
-    """The most likely class of a row is the name of its argmax, columns being in order of names."""
+    """Labels bear the data set's names, answers the model's; columns are in order of names."""
     fields, shown = recording(tmp_path, simulated.evidence(y_pred=simulated.outputs.argmax(axis=1)))
     assert ["arts", "news", "sport"] == shown.classes.tolist()
     assert np.allclose(1, shown.probabilities.sum(axis=1))
@@ -227,7 +228,7 @@ def test_peers_get_names_and_probabilities(tmp_path, simulated):
     most_likely = shown.classes[shown.probabilities.argmax(axis=1)]
     assert names[fields["logits"].argmax(axis=1)].tolist() == most_likely.tolist()
     assert most_likely[:20].tolist() == shown.train_y_pred.tolist()
-    assert names[fields["y_true"]].tolist() == shown.y_true.tolist()
+    assert fields["dataset_label_names"][fields["y_true"]].tolist() == shown.y_true.tolist()
 
 
 def test_peers_get_what_a_broken_pipeline_gives(tmp_path, simulated):
@@ -238,7 +239,7 @@ def test_peers_get_what_a_broken_pipeline_gives(tmp_path, simulated):
         tmp_path, evidence, logits=logits, y_pred=np.array([0, 3, -1]), y_true=evidence.y_true + 1
     )
     assert ["sport", "3", "-1"] == shown.y_pred.tolist()
-    assert {"arts", "news", "3"} == {*shown.y_true.tolist()}
+    assert {"sport", "news", "3"} == {*shown.y_true.tolist()}
     assert ["arts", "sport"] == shown.classes.tolist()
     assert np.allclose(1 / (1 + np.exp(-logits[:, 0])), shown.probabilities[:, 0])
 
@@ -254,13 +255,15 @@ def test_the_program_of_a_tool_is_asked_about_every_recording(tmp_path, simulate
             "misread@part": (argmin, {"causes": ["labels-noisy"], **HARMFUL}),
         },
     )
-    assert 0 == main([str(folder), "--tools", "bertcheck"])
+    tools = ["bertcheck", "bertcheck_same_inputs"]
+    assert 0 == main([str(folder), "--tools", *tools])
     printed = capsys.readouterr().out
-    row = next(line for line in printed.splitlines() if line.startswith("| bertcheck "))
-    cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert ["2/2", "0, healthy 0", "0/1", "1.00", "2/2", "1/2", "1/2"] == cells[2:9]
-    assert re.search(r"\| argmin-decoded +\| 1 +\| argmin-decoded 1 ", printed)
-    assert re.search(r"\| \(healthy\) +\| 1 +\| nothing 1 ", printed)
+    for tool in tools:
+        row = next(line for line in printed.splitlines() if line.startswith(f"| {tool} "))
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        assert ["2/2", "0, healthy 0", "0/1", "1.00", "2/2", "1/2", "1/2"] == cells[2:9]
+    assert re.search(r"\| argmin-decoded +\| 1 +\| argmin-decoded 1 +\| argmin-decoded 1 ", printed)
+    assert re.search(r"\| \(healthy\) +\| 1 +\| nothing 1 +\| nothing 1 ", printed)
 
 
 def test_a_recording_that_cannot_be_read_ends_the_program(tmp_path, simulated):

@@ -11,21 +11,22 @@ from .session import Statement, serve
 
 
 def examine(file: Path) -> Callable[[], Iterator[Statement]]:
-    """Read a recording; a failed verdict is a flag, with the causes that are left standing."""
+    """Read a recording, whole."""
     evidence = Evidence.load(file)
+    return lambda: failures(evidence)
 
-    def work() -> Iterator[Statement]:
-        diagnosis = diagnose(evidence)
-        if diagnosis.verdict != "failed":
-            return
-        failed = [finding for finding in diagnosis.findings if finding.verdict == "failed"]
-        for cause in diagnosis.causes:
-            reason = cause.reasons[0] if cause.reasons else failed[0].summary
-            yield Statement(cause.code, f"{cause.code}: {reason}")
-        if not diagnosis.causes:
-            yield Statement("unknown", failed[0].summary)
 
-    return work
+def failures(evidence: Evidence) -> Iterator[Statement]:
+    """Yield the causes that a failed verdict leaves standing; any other verdict is no flag."""
+    diagnosis = diagnose(evidence)
+    if diagnosis.verdict != "failed":
+        return
+    failed = [finding for finding in diagnosis.findings if finding.verdict == "failed"]
+    for cause in diagnosis.causes:
+        reason = cause.reasons[0] if cause.reasons else failed[0].summary
+        yield Statement(cause.code, f"{cause.code}: {reason}")
+    if not diagnosis.causes:
+        yield Statement("unknown", failed[0].summary)
 
 
 if __name__ == "__main__":

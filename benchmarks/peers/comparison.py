@@ -22,7 +22,7 @@ from .words import causes_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ("cleanlab", "skore", "evidently", "deepchecks")
-TOOLS = ("bertcheck", *PEERS)
+TOOLS = ("bertcheck", "bertcheck_same_inputs", *PEERS)
 NO_TELEMETRY = {"DO_NOT_TRACK": "1", "DISABLE_DEEPCHECKS_ANONYMOUS_TELEMETRY": "1"}
 SHOWN = {
     "learning-rate-too-high": "Collapsed: one label for everything",

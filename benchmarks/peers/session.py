@@ -18,6 +18,21 @@ from typing import Any
 
 import numpy as np
 
+INPUTS = (
+    "y_true",
+    "y_pred",
+    "logits",
+    "label_names",
+    "dataset_label_names",
+    "y_train",
+    "train_y_true",
+    "train_logits",
+    "token_counts",
+    "kept_token_counts",
+    "unknown_token_share",
+)
+"""What peers are given of a recording: they have no place for the rest."""
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -69,8 +84,9 @@ class Answer:
 class Recording:
     """A recording as peers want it: names instead of ids, probabilities instead of logits.
 
-    An id that has no name is called by its number, as a data frame of a user would hold it. Classes
-    are in alphabetical order, which is that of scikit-learn and of every peer.
+    Labels are named by the data set, answers by the model. An id that has no name is called by its
+    number, as a data frame of a user would hold it. Classes are in alphabetical order, which is
+    that of scikit-learn and of every peer.
 
     Attributes
     ----------
@@ -86,15 +102,16 @@ class Recording:
 
     def __init__(self, file: Path) -> None:
         with np.load(file, allow_pickle=False) as bundle:
-            fields = dict(bundle)
-        names = [str(name) for name in fields["label_names"]]
-        self.y_true = _names(fields["y_true"], names)
+            fields = {name: bundle[name] for name in INPUTS}
+        names = fields["label_names"].tolist()
+        dataset_names = fields["dataset_label_names"].tolist()
+        self.y_true = _names(fields["y_true"], dataset_names)
         self.y_pred = _names(fields["y_pred"], names)
         self.classes, self.probabilities = _probabilities(fields["logits"], names)
-        self.train_y_true = _names(fields["train_y_true"], names)
+        self.train_y_true = _names(fields["train_y_true"], dataset_names)
         self.train_classes, self.train_probabilities = _probabilities(fields["train_logits"], names)
         self.train_y_pred = self.train_classes[self.train_probabilities.argmax(axis=1)]
-        self.y_train = _names(fields["y_train"], names)
+        self.y_train = _names(fields["y_train"], dataset_names)
         self.tokens = {
             name: fields[name]
             for name in ("token_counts", "kept_token_counts", "unknown_token_share")

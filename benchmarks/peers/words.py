@@ -6,7 +6,14 @@ guessing`), or where (`drift of the predictions`), and leaves open why.
 
 from __future__ import annotations
 
-WRONG_LABELS = ("labels-noisy", "labels-shuffled", "label-mapping-swapped", "labels-misaligned")
+WRONG_LABELS = (
+    "labels-noisy",
+    "labels-shuffled",
+    "label-mapping-swapped",
+    "labels-misaligned",
+    "label-out-of-range",
+)
+OTHER_LABELS = ("class-imbalance", "training-data-sorted", "label-out-of-range")
 NEVER_LEARNT = ("learning-rate-too-low", "too-few-steps", "weights-not-updated")
 
 CAUSES_OF: dict[str, dict[str, tuple[str, ...]]] = {
@@ -22,10 +29,10 @@ CAUSES_OF: dict[str, dict[str, tuple[str, ...]]] = {
         "Underrepresented classes": ("class-imbalance",),
     },
     "evidently": {
-        "Value Drift for column target": ("class-imbalance", "training-data-sorted"),
+        "Value Drift for column target": OTHER_LABELS,
     },
     "deepchecks": {
-        "Label Drift": ("class-imbalance", "training-data-sorted"),
+        "Label Drift": OTHER_LABELS,
         "Weak Segments Performance": ("truncation-loses-signal", "vocabulary-mismatch"),
     },
 }
@@ -34,6 +41,6 @@ CAUSES_OF: dict[str, dict[str, tuple[str, ...]]] = {
 
 def causes_of(tool: str, kind: str) -> tuple[str, ...]:
     """Return the causes that a statement names; those of pytest-bertcheck are its own words."""
-    if tool == "bertcheck":
-        return () if kind == "unknown" else (kind,)
-    return CAUSES_OF[tool].get(kind, ())
+    if tool in CAUSES_OF:
+        return CAUSES_OF[tool].get(kind, ())
+    return () if kind == "unknown" else (kind,)
