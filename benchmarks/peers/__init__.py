@@ -1,0 +1,1 @@
+"""What other tools say of the same recordings, each in an environment of its own."""
