@@ -25,14 +25,18 @@ def main(arguments: list[str] | None = None) -> int:
     making.add_argument("folder", type=Path, help="is given index.json and bundles/*.npz")
     making.add_argument("--seeds", type=int, nargs="+", default=[0, 1], metavar="SEED")
     making.add_argument(
-        "--only", default="*", metavar="PATTERN", help="such as 'tiny_*_spam-*'; default: all"
+        "--only",
+        nargs="+",
+        default=["*"],
+        metavar="PATTERN",
+        help="such as 'tiny_*_spam-*'; default: all",
     )
     options = parser.parse_args(arguments)
     try:
         if options.command == "make":
             from .make import make
 
-            make(options.folder, seeds=options.seeds, pattern=options.only)
+            make(options.folder, seeds=options.seeds, patterns=options.only)
             return 0
         scores = score(options.folder, part=options.part)
     except (FileNotFoundError, ModuleNotFoundError, ValueError) as error:

@@ -10,7 +10,7 @@ import fnmatch
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ class Recording:
         return self.name if self.name in TRAINED else HEALTHY
 
 
-def recordings_to_make(seeds: list[int], pattern: str = "*") -> Iterator[Recording]:
+def recordings_to_make(seeds: list[int], patterns: Sequence[str] = ("*",)) -> Iterator[Recording]:
     """Yield the recordings seed by seed, those that share a training one after the other."""
     scenarios = {HEALTHY: TRAINED[HEALTHY], **SERVED, **TRAINED}
     for seed in seeds:
@@ -64,12 +64,12 @@ def recordings_to_make(seeds: list[int], pattern: str = "*") -> Iterator[Recordi
             for task in TASKS:
                 for name, scenario in scenarios.items():
                     recording = Recording(model, name, task, seed, scenario)
-                    wanted = task in scenario.tasks and model in scenario.models
-                    if wanted and fnmatch.fnmatch(str(recording), pattern):
+                    possible = task in scenario.tasks and model in scenario.models
+                    if possible and any(fnmatch.fnmatch(str(recording), p) for p in patterns):
                         yield recording
 
 
-def make(folder: Path, *, seeds: list[int], pattern: str = "*") -> None:
+def make(folder: Path, *, seeds: list[int], patterns: Sequence[str] = ("*",)) -> None:
     """Make what is missing in ``folder``, then write its index.
 
     Raises
@@ -79,14 +79,14 @@ def make(folder: Path, *, seeds: list[int], pattern: str = "*") -> None:
     ValueError
         If no recording has such a name.
     """
-    from tqdm import tqdm
-
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-    wanted = list(recordings_to_make(seeds, pattern))
+    wanted = list(recordings_to_make(seeds, patterns))
     if not wanted:
-        raise ValueError(f"no recording is called {pattern!r}")
+        raise ValueError(f"no recording is called {' or '.join(map(repr, patterns))}")
+    from tqdm import tqdm
+
     for part in ("bundles", "known"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     missing = [item for item in wanted if not (folder / "known" / f"{item}.json").is_file()]
