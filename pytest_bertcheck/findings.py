@@ -188,7 +188,7 @@ class LabelCount:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What the findings together say; ``str()`` of it is the report.
+    """What the findings together say; ``str()`` of it is the report, also as Markdown or a dict.
 
     Attributes
     ----------
@@ -217,6 +217,12 @@ class Diagnosis:
         from .messages import render_diagnosis
 
         return render_diagnosis(self)
+
+    def to_markdown(self) -> str:
+        """Return the report in GitHub-flavoured Markdown, in which no user text is markup."""
+        from .messages import markdown_diagnosis
+
+        return markdown_diagnosis(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the diagnosis as builtins, ready for JSON and for pytest-xdist."""

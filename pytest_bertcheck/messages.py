@@ -6,6 +6,7 @@ table, the cause and the fix, p-values, percentages, and user text made harmless
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ __all__ = [
     "cause_lines",
     "count",
     "first_line",
+    "markdown_diagnosis",
     "probability",
     "quoted",
     "render_diagnosis",
@@ -191,6 +193,59 @@ def render_diagnosis(diagnosis: Diagnosis) -> str:
     if diagnosis.causes:
         lines += ["", *cause_lines(diagnosis.causes, failed=has_failed)]
     return "\n".join(lines)
+
+
+def markdown_diagnosis(diagnosis: Diagnosis) -> str:
+    """Return the report in GitHub-flavoured Markdown: what :func:`render_diagnosis` says."""
+    has_failed = diagnosis.verdict.value == "failed"
+    lines = [f"**verdict: {diagnosis.verdict.value}**"]
+    if diagnosis.causes:
+        best = diagnosis.causes[0]
+        lines[0] += f", `{best.code}`{_doubt(diagnosis.causes[:1], has_failed)}: {best.meaning}"
+        lines += ["", *(f"- because {_plain(reason)}" for reason in best.reasons[:4])]
+        if len(diagnosis.causes) > 1 and not best.certain:
+            rest = ", ".join(f"`{cause.code}`" for cause in diagnosis.causes[1:4])
+            lines.append(f"- or else: {rest}")
+        if best.settled_by and not best.certain:
+            lines.append(f"- to settle it: {_plain(best.settled_by)}")
+        if best.fix:
+            lines += ["", *_fenced([safe(line, 200) for line in best.fix.splitlines()])]
+    for word in ("failed", "inconclusive"):
+        found = [finding for finding in diagnosis.findings if finding.verdict.value == word]
+        if found:
+            lines += ["", f"{word}:", ""]
+            lines += [f"- `{f.stage}::{f.check}` {_plain(first_line(f.summary))}" for f in found]
+    if diagnosis.labels:
+        lines += ["", *_markdown_table(_label_rows(diagnosis))]
+    if diagnosis.confusion is not None and len(diagnosis.confusion) <= MAX_COLUMNS:
+        lines += ["", "Rows are true labels, columns predicted ones:", ""]
+        lines += _markdown_table(_confusion_rows(diagnosis))
+    return "\n".join(lines) + "\n"
+
+
+def _plain(text: str) -> str:
+    """Return text in which nothing is markup or a link: signs that could be are entities."""
+    linked = safe(text, 200).replace("://", "\0//").replace("www.", "www\1")
+    shown = "".join(
+        letter if letter.isalnum() or letter in " ,;:=%'()/+-.?\0\1" else f"&#{ord(letter)};"
+        for letter in linked
+    )
+    return shown.replace("\0", "&#58;").replace("\1", "&#46;")
+
+
+def _fenced(lines: Sequence[str]) -> list[str]:
+    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return [f"{fence}python", *lines, fence]
+
+
+def _markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    shown = [[_plain(safe(cell, 28)) for cell in row] for row in rows[: MAX_ROWS + 1]]
+    align = ["---", *["---:"] * (len(shown[0]) - 1)]
+    lines = [f"| {' | '.join(row)} |" for row in (shown[0], align, *shown[1:])]
+    if len(rows) > MAX_ROWS + 1:
+        lines += ["", f"... {len(rows) - MAX_ROWS - 1} more"]
+    return lines
 
 
 def _finding_lines(word: str, findings: Iterable[Finding]) -> list[str]:

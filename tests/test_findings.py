@@ -178,3 +178,43 @@ def test_codes_are_stable():
     """Baselines and users' tests store these codes: none may vanish, be renamed or move."""
     expected = {code: stage for stage, codes in DESIGNED.items() for code in codes.split()}
     assert expected == {code: stage for code, (stage, _) in CAUSES.items()}
+
+
+HOSTILE = ["a|b", "<script>alert(1)</script>", "`x` *y* _z_", "[x](http://e.org)", "# h\n- i",
+           "www.e.org", "\x1b[31m", "```\n", "@all", "\u202ereversed"]  # fmt: skip
+
+
+@given(diagnosis=diagnoses())
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+def test_markdown_says_what_the_report_says(diagnosis):
+    """Verdict, first cause, and each finding that did not pass are in the Markdown, too."""
+    text = diagnosis.to_markdown()
+    assert text.startswith(f"**verdict: {diagnosis.verdict.value}**")
+    assert text.endswith("\n")
+    assert all(line.isprintable() for line in text.split("\n"))
+    for cause in diagnosis.causes[:1]:
+        assert f"`{cause.code}`" in text
+    for finding in diagnosis.findings:
+        listed = f"- `{finding.stage}::{finding.check}` " in text
+        assert listed or finding.verdict in (Verdict.PASSED, Verdict.SKIPPED)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_user_text_is_no_markup(name):
+    """A label's name is text in Markdown, whatever it holds: no tag, link, code or table cell."""
+    finding = Finding(
+        Verdict.FAILED, f"the label {name} is odd", check="c", stage="outputs", causes=("unknown",),
+        fix=f"rename {name}",
+    )  # fmt: skip
+    cause = Cause("unknown", "any", False, (f"because of {name}",), f"rename {name}")
+    text = Diagnosis(
+        Verdict.FAILED, (cause,), (finding,), (LabelCount(name, 3, 0), LabelCount("b", 0, 3)),
+        ((0, 3), (0, 0)),
+    ).to_markdown()  # fmt: skip
+    before, _, after = text.partition("python\n")
+    outside = before + after.partition("\n```")[2]
+    for sign in ("<", ">", "[", "](", "*y*", "://", "www.", "@", "# h"):
+        assert sign not in outside
+    rows = [line for line in outside.split("\n") if line.startswith("| ")]
+    assert {4} == {line.count("|") for line in rows[:4]}
+    assert 1 == len([line for line in text.split("\n") if line.startswith("```") and "p" in line])
