@@ -56,10 +56,10 @@ def test_half_precision_noise_passes(check, field):
     assert "passed" == judge(check, field, run.outputs, run.outputs.astype(np.float16)).verdict
 
 
-@pytest.mark.parametrize("rate", [0.1, 0.5])
+@pytest.mark.parametrize(("rate", "certain"), [(0.1, True), (0.9, False)])
 @pytest.mark.parametrize("num_labels", [2, 5])
-def test_dropout_left_on_is_a_fact(rate, num_labels):
-    """A real dropout layer on the features, left on at inference, makes two calls differ."""
+def test_dropout_left_on_is_a_fact(rate, certain, num_labels):
+    """A real dropout layer, left on at inference: a fact unless it leaves nothing of the texts."""
     run = trained(num_labels, 0)
     generator = np.random.default_rng(0)
 
@@ -71,10 +71,38 @@ def test_dropout_left_on_is_a_fact(rate, num_labels):
 
     finding = judge("deterministic", "repeated_logits", predict(run.texts), predict(run.texts[:32]))
     assert "failed" == finding.verdict
-    assert finding.certain
-    assert ("dropout-at-inference",) == finding.causes
+    assert certain is finding.certain
+    assert "dropout-at-inference" == finding.causes[0]
+    assert certain is (len(finding.causes) == 1)
     assert finding.signs["calls-differ"]
     assert 32 == finding.statistics["examples"]
+
+
+@BOTH
+@given(seed=SEEDS, n=st.integers(40, 80))
+@settings(deadline=None, max_examples=20)
+def test_a_call_that_shuffles_loses_the_order_and_no_weights(check, field, seed, n):
+    """Outputs of the same texts in another order are neither dropout nor weights not loaded."""
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(size=(n, 3))
+    evidence = Evidence(
+        logits=logits[generator.permutation(n)],
+        **{field: logits[:32]},
+    )
+    diagnosis = diagnose(evidence)
+    assert [] == [c.code for c in diagnosis.causes if c.code != "labels-misaligned"]
+    if check == "deterministic":
+        assert ["labels-misaligned"] == [c.code for c in diagnosis.causes if c.certain]
+
+
+def test_outputs_of_other_texts_are_not_certainly_dropout():
+    """A last batch that is repeated gives outputs that have nothing to do with their texts."""
+    run = trained(5, 0)
+    batch = np.resize(run.outputs[-8:], run.outputs.shape)
+    finding = judge("deterministic", "repeated_logits", batch, run.outputs[:32])
+    assert "failed" == finding.verdict
+    assert not finding.certain
+    assert "labels-misaligned" in finding.causes
 
 
 def test_dropout_left_on_is_not_taken_for_weights_that_were_not_loaded():

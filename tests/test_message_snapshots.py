@@ -624,7 +624,9 @@ CASES = {
         y_true=[0, 1, 1], y_pred=[0, 1])),
     # serving
     "dropout": ("deterministic", {}, lambda: served(
-        "repeated_logits", lambda logits: logits + waves(40, 3, scale=6))),
+        "repeated_logits", lambda logits: logits + waves(40, 3, scale=2))),
+    "a second call that has little to do with the first": ("deterministic", {}, lambda: served(
+        "repeated_logits", lambda logits: waves(40, 3, scale=6))),
     "a second call of another width": ("deterministic", {}, lambda: served(
         "repeated_logits", lambda logits: logits[:, :2])),
     "a random head": ("reload_equal", {}, lambda: Evidence(unloaded_weights=["classifier/kernel"])),

@@ -98,10 +98,16 @@ def test_a_split_comes_again_by_its_seed():
     assert first.evaluation[0] != other.evaluation[0]
 
 
+def test_there_are_no_more_rows_than_texts():
+    """More training rows than there are texts are as many as there are, equally of each label."""
+    drawn = split(FOLDERS, seed=0, train_rows=900, evaluation_rows=30)
+    assert [80, 80, 80] == np.bincount(drawn.train[1]).tolist()
+
+
 def test_too_few_texts_are_an_error():
-    """The label that has too few texts is named, with how many are missing."""
-    with pytest.raises(ValueError, match="a: expected 50 more texts, got 40"):
-        split(FOLDERS, seed=0, train_rows=150, evaluation_rows=90)
+    """A label that has too few texts for its share is named, with how many are missing."""
+    with pytest.raises(ValueError, match=r"b: expected \d+ more texts, got \d+"):
+        split(FOLDERS, seed=0, train_rows=900, evaluation_rows=90, majority=0.3)
 
 
 def test_a_mail_is_its_subject_and_its_text():

@@ -98,7 +98,7 @@ def split(
 ) -> Split:
     """Draw rows; labels are equally frequent unless the first has the share ``majority``.
 
-    Then there are no more rows than its texts allow.
+    There are fewer rows where the texts do not allow for more.
     """
     generator = np.random.default_rng(seed)
     names = tuple(texts)
@@ -111,7 +111,9 @@ def split(
         (evaluation_rows, majority),
         (train_rows, majority),
     ):
-        most = wanted if share is None else int(len(pools[names[0]]) / share)
+        most = len(names) * min(len(pool) for pool in pools.values())
+        if share is not None:
+            most = int(len(pools[names[0]]) / share)
         counts = _counts(min(wanted, most), len(names), share)
         drawn: list[tuple[str, int]] = []
         for label, (name, count) in enumerate(zip(names, counts, strict=True)):

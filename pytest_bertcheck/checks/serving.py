@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats as scipy_stats
 
+from .. import statistics
 from ..evidence import Evidence
 from ..findings import Finding, Verdict
 from ..logits import answers_of
@@ -42,14 +43,19 @@ def difference(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> tuple[bool,
 @check(
     stage="serving",
     needs=["logits", "repeated_logits"],
-    causes=["dropout-at-inference", "wrong-tensor-decoded"],
+    causes=["dropout-at-inference", "labels-misaligned", "wrong-tensor-decoded"],
 )
 def deterministic(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     """Does an identical second call return the same outputs?
 
-    A fact rather than a test: outputs that differ by more than a thousandth of their size.
+    A fact rather than a test: outputs that differ by more than a thousandth of their size. Each row
+    of one call is another row of the other, and only that one: the order is lost
+    (``labels-misaligned``). Each row differs a little from itself: dropout, a fact where rows are
+    closer to themselves than to most others (one-sided sign test at ``alpha`` of 'no closer').
+    Else it may be either.
 
-    Source: huggingface/transformers#432, dropout left on by model.train() or training=True.
+    Source: huggingface/transformers#432, dropout left on by model.train() or training=True;
+    keras#6499, a generator that shuffles at every call.
     """
     again = evidence.repeated_logits
     first = evidence.logits[: len(again)]
@@ -64,15 +70,60 @@ def deterministic(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
             statistics=stats,
             signs={"calls-differ": False},
         )
+    signs = {"calls-differ": True}
+    moved = _rows_moved(again, evidence.logits, "a second call", stats, signs)
+    if moved is not None:
+        return moved
+    around_themselves = _closer_to_themselves(first, again, alpha)
     return Finding(
         Verdict.FAILED,
         f"two identical calls differ: {changed}/{len(again)} answers change, "
         f"outputs by up to {largest:.2g}",
         statistics=stats,
-        causes=("dropout-at-inference",),
-        certain=True,
+        causes=("dropout-at-inference",)
+        if around_themselves
+        else ("dropout-at-inference", "labels-misaligned"),
+        certain=around_themselves,
         fix="call the model with training=False (TensorFlow) or after model.eval() (PyTorch)",
-        signs={"calls-differ": True},
+        signs=signs,
+    )
+
+
+def _closer_to_themselves(first: npt.NDArray[Any], again: npt.NDArray[Any], alpha: float) -> bool:
+    """Whether rows of a second call are nearer to the same rows of the first than to others."""
+    few, first = again[:MOST_COMPARED], first[:MOST_COMPARED]
+    if len(few) < 2 or not (np.isfinite(first).all() and np.isfinite(few).all()):
+        return False
+    distances = np.abs(few[:, None].astype(np.float64) - first).sum(axis=2)
+    own = distances.diagonal()
+    others = distances[~np.eye(len(few), dtype=bool)].reshape(len(few), -1)
+    nearer = int((own < np.median(others, axis=1)).sum())
+    return statistics.binomial_at_least(nearer, len(few), 0.5) <= alpha
+
+
+MOST_COMPARED = 64
+"""Rows of two calls that are compared each with each."""
+
+
+def _rows_moved(
+    again: npt.NDArray[Any],
+    logits: npt.NDArray[Any],
+    when: str,
+    stats: dict[str, Any],
+    signs: dict[str, bool],
+) -> Finding | None:
+    """Return the finding that rows come in another order, if that is what differs."""
+    moved = _rows_of_others(again, logits)
+    if not moved:
+        return None
+    return Finding(
+        Verdict.FAILED,
+        f"rows misaligned: {when} gives {moved}/{len(again)} texts the outputs of another row",
+        statistics={**stats, "rows_of_others": moved},
+        causes=("labels-misaligned",),
+        certain=True,
+        fix="predict with shuffle=False; put gathered batches back in the order of the texts",
+        signs={**signs, "rows-of-others": True},
     )
 
 
@@ -107,7 +158,10 @@ def reload_equal(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         if first.shape != again.shape:
             return _other_shape("reloaded_logits", first, again)
         same, largest, changed = difference(first, again)
-        calls_differ = not same and bool(_calls_differ(evidence))
+        # A call that shuffles, or drops units, does so with any weights.
+        calls_differ = not same and (
+            bool(_calls_differ(evidence)) or _rows_of_others(again, evidence.logits) > 0
+        )
         if not calls_differ:
             signs["reload-differs"] = not same
         stats |= {"largest_difference": largest, "changed_answers": changed}
@@ -117,7 +171,7 @@ def reload_equal(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     if calls_differ and not problems:
         return Finding(
             Verdict.INCONCLUSIVE,
-            "outputs change on reload, but between identical calls too: see deterministic",
+            "outputs change on reload, but so they do without: see deterministic, batch_invariant",
             statistics=stats,
             signs=signs,
         )
@@ -221,19 +275,10 @@ def batch_invariant(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         same, largest, changed = difference(batched, alone)
         stats = {"largest_difference": largest, "changed_answers": changed, "examples": len(alone)}
         signs = {"batch-changes-outputs": True}
-        moved = 0 if same else _rows_of_others(alone, evidence.logits)
-        if moved:
-            return Finding(
-                Verdict.FAILED,
-                f"rows misaligned: {moved}/{len(alone)} texts get the outputs alone that another "
-                "row has in the batch",
-                statistics={**stats, "rows_of_others": moved},
-                causes=("labels-misaligned",),
-                certain=True,
-                fix="predict with shuffle=False; put gathered batches back in the order of the "
-                "texts",
-                signs={**signs, "rows-of-others": True},
-            )
+        if not same:
+            moved = _rows_moved(alone, evidence.logits, "one at a time", stats, signs)
+            if moved is not None:
+                return moved
         if not same and _softmax_over_batch(alone, evidence.logits):
             return Finding(
                 Verdict.FAILED,
