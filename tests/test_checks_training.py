@@ -477,6 +477,11 @@ def test_an_accuracy_is_judged_only_on_its_own_rows():
     binary = ((run.outputs > 0.5) == np.eye(3)[run.y_true]).mean()
     assert "binary accuracy" in check(loss, binary).summary or abs(binary - accuracy) < 1e-3
     assert "failed" == check(1.2 * loss, 0.3, same_rows=True).verdict
+    # Logits below 0, clipped as probabilities, cost ln C on whatever rows.
+    clipped = run.evidence(
+        logits=run.outputs - run.outputs.max() - 1, val_loss=[np.log(3)], val_accuracy=[0.3]
+    )
+    assert "passed" == run_check("accuracy_as_reported", clipped).verdict
     bare = Evidence(val_accuracy=[0.5], y_true=[0, 1], y_pred=[0, 1])
     assert "skipped" == run_check("accuracy_as_reported", bare).verdict
 

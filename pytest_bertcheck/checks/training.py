@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -647,10 +647,17 @@ def _point_of_these_rows(evidence: Evidence) -> int | None:
     """Return the point of the history whose validation loss is the loss of these very rows."""
     if _out_of_range(evidence) or len(evidence.val_loss) != len(evidence.val_accuracy):
         return None
-    forms = list(_forms_of_loss(evidence))
+    # A form that has the same value with other labels, such as ln C where all outputs are clipped,
+    # would have it on any rows.
+    others = replace(evidence, y_true=(evidence.y_true + 1) % evidence.num_labels)
+    telling = [
+        form.value
+        for form, other in zip(_forms_of_loss(evidence), _forms_of_loss(others), strict=True)
+        if not _agree(form.value, other.value, TO_ROUNDING)
+    ]
     for point in _last_and_best(evidence.val_loss):
         reported = float(evidence.val_loss[point])
-        if any(_agree(reported, form.value, TO_ROUNDING) for form in forms):
+        if any(_agree(reported, value, TO_ROUNDING) for value in telling):
             return point
     return None
 
