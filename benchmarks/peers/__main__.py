@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         f"Measured on {datetime.date.today()}, {len(known)} recordings, {machine()}.",
         "## All recordings",
         scores_table(runs, known),
-        "## The half that pytest-bertcheck was never tuned on",
+        "## The reporting half",
         scores_table(runs, unseen),
         "## What is said most often, by cause",
         causes_table(runs, known),

@@ -103,7 +103,7 @@ def fit(
 
     encoded, labels = train
     num_labels = model.config.num_labels
-    steps_per_epoch = len(labels) // BATCH_SIZE
+    steps_per_epoch = max(1, len(labels) // BATCH_SIZE)
     steps = EPOCHS[kind] * steps_per_epoch if how.steps is None else how.steps
     generator = np.random.default_rng(seed)
     order = np.arange(len(labels))  # the first epoch as given, every further one shuffled anew
