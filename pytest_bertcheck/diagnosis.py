@@ -85,6 +85,7 @@ SIGNS: dict[str, tuple[str, str]] = {
         "the one output is exactly 1 for all inputs, as a softmax over one unit always is",
         "",
     ),
+    "order-kept": ("alone, each text has the outputs that its row has", ""),
     "order-recovered": (
         "another order of the rows makes the answers right",
         "no known order of the rows makes the answers right",
@@ -315,7 +316,10 @@ TABLE: dict[str, Row] = {
         requires=("truncated",),
         forbids=("answers-constant", "permutation-recovered", "logits-not-finite", *DECODING),
         weights={
-            "far-below-validation": (2, 0),
+            "far-below-validation": (
+                -4,
+                0,
+            ),  # which was cut as much, unless less than max_length is left
             "cut-part-decides": (6, -6),
             "hardly-a-word-kept": (4, -2),
             "cut-below-max-length": (3, 0),
@@ -332,6 +336,8 @@ TABLE: dict[str, Row] = {
         forbids=(*DECODING, "permutation-recovered"),
         weights={
             "far-below-validation": (1, 0),
+            # Good in validation, rows in order, weights the same: it is what the texts became.
+            "order-kept": (1.5, 0),
             "unknown-tokens-many": (5, -1),
             "unknown-tokens-above-limit": (2, 0),
             "unknown-tokens-above-usual": (3, 0),

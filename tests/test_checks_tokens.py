@@ -187,6 +187,35 @@ def test_hardly_a_word_must_be_enough(kept, right, expected):
     assert "cut-part-decides" not in finding.signs
 
 
+def test_hardly_a_word_is_too_little_whatever_the_tail_says():
+    """Four tokens of either end are as bad: that the tail is no better is no excuse."""
+    y_true = np.arange(100) % 2
+    logits = np.eye(2)[np.where(np.arange(100) < 70, y_true, 1 - y_true)]
+    finding = harmless(
+        {"token_counts": [150] * 100, "kept_token_counts": [4] * 100, "y_true": y_true,
+         "logits": logits, "tail_logits": logits}
+    )  # fmt: skip
+    assert "failed" == finding.verdict
+    assert "4 of 150 tokens kept" in finding.summary
+
+
+def test_a_plain_model_that_does_far_better_on_what_is_kept_clears_truncation():
+    """At chance on what a plain model reads well, the model under test has another fault."""
+    generator = np.random.default_rng(0)
+    y_true = generator.integers(0, 3, 400)
+    whole = np.where(generator.random(400) < 0.97, y_true, (y_true + 1) % 3)
+    kept = np.where(generator.random(400) < 0.7, y_true, (y_true + 1) % 3)
+    fields = {
+        "token_counts": [150] * 400, "kept_token_counts": [20] * 400, "y_true": y_true,
+        "reference_y_pred": whole, "kept_reference_y_pred": kept, "label_names": list("abc"),
+    }  # fmt: skip
+    at_chance = harmless({**fields, "y_pred": generator.permutation(y_true)})
+    as_good_as_it_gets = harmless({**fields, "y_pred": kept})
+    assert ("passed", "failed") == (at_chance.verdict, as_good_as_it_gets.verdict)
+    assert at_chance.signs["cut-part-decides"] is False
+    assert as_good_as_it_gets.signs["cut-part-decides"] is True
+
+
 def test_harmless_truncation_fails_no_more_often_than_allowed():
     """Where head and tail, kept and whole do equally well, at most 5 % of 300 sessions fail."""
     generator = np.random.default_rng(0)
