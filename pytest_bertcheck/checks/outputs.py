@@ -505,6 +505,10 @@ def _label_table(evidence: Evidence) -> tuple[tuple[str, ...], ...]:
     )
 
 
+MOST_OF_ONE_LABEL = 0.6
+"""Share of the most frequent label up to which answers at chance look broken, not cautious."""
+
+
 @check(
     stage="outputs",
     needs=["y_true", ("y_pred", "logits")],
@@ -569,8 +573,10 @@ def beats_majority(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         if not tells_something:
             summary = f"above the majority, by chance perhaps: {right}, {always}"
         return Finding(Verdict.PASSED, summary, statistics=stats, p_value=below, signs=signs)
-    # Too few rows to say that the answers are bad are no reason to look for a cause.
-    signs["at-chance"] = high < (1 + stats["majority_share"]) / 2
+    # Too few rows to say that the answers are bad are no reason to look for a cause, and where one
+    # label is most of the rows, a model may well know no better.
+    most = stats["majority_share"]
+    signs["at-chance"] = most <= MOST_OF_ONE_LABEL and high < (1 + most) / 2
     return Finding(
         Verdict.INCONCLUSIVE,
         f"at chance: {right}, {always}; hard task or broken?",

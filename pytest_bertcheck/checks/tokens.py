@@ -124,7 +124,7 @@ def truncation_harmless(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
             signs=signs,
         )
     longest = stats["max_length_for_99_percent"]
-    enough = "keeps 99% of the texts whole" if longest <= MOST_TOKENS else "is the most BERT takes"
+    gain = "keeps 99% of the texts whole" if longest <= MOST_TOKENS else "is the most BERT takes"
     return Finding(
         Verdict.FAILED,
         f"truncation loses the label: {kept} of {whole} tokens kept; {description}, "
@@ -132,7 +132,7 @@ def truncation_harmless(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         statistics=stats,
         p_value=p_value,
         causes=("truncation-loses-signal",),
-        fix=f"max_length={_next_length(longest)} {enough};\n"
+        fix=f"max_length={_next_length(longest)} {gain};\n"
         "or cut the middle: keep the first and the last tokens",
         signs=signs,
         table=table,

