@@ -221,8 +221,11 @@ class Trained:
             raise ValueError(f"{item}: expected {known} on the same evaluation rows; make it first")
         return Evidence.load(known).y_pred
 
-    def _encode(self, texts: list[str], serving: Serving, *, alone: bool = False) -> models.Encoded:
-        return _encode(self.tokenizer, texts, serving, serving.max_length or self.length, alone)
+    def _encode(
+        self, texts: list[str], serving: Serving, *, alone: bool = False, kept: str = "first"
+    ) -> models.Encoded:
+        length = serving.max_length or self.length
+        return _encode(self.tokenizer, texts, serving, length, alone=alone, kept=kept)
 
     def _served(self, weights: str, *, seed: int) -> Any:
         """Return the model with the weights that are served; random ones differ by the seed."""
@@ -269,7 +272,7 @@ class Trained:
             name: np.pad(values, [(0, 0), (0, 32)], constant_values=_padding(name, serving))
             for name, values in first.items()
         }
-        tail = Serving(encoding="tail", max_length=serving.max_length)
+        ends = self._encode(texts[:TAIL_ROWS], serving, kept="last")
         return {
             "repeated_logits": models.predict(served, first, **again),
             "reloaded_logits": models.predict(
@@ -277,7 +280,7 @@ class Trained:
             ),
             "rebatched_logits": np.concatenate(alone),
             "padded_logits": models.predict(served, longer, **again),
-            "tail_logits": models.predict(served, self._encode(texts[:TAIL_ROWS], tail), **again),
+            "tail_logits": models.predict(served, ends, **again),
         }
 
     def _references(self) -> dict[str, Any]:
@@ -300,12 +303,13 @@ class Trained:
 
 
 def _encode(
-    tokenizer: Any, texts: list[str], serving: Serving, length: int, alone: bool
+    tokenizer: Any, texts: list[str], serving: Serving, length: int, *, alone: bool, kept: str
 ) -> models.Encoded:
+    """Encode texts as they are served, faults and all, by their first or their last tokens."""
     how = serving.encoding
     if how == "cased":
         tokenizer = models.tokenizer(cased=True)
-    tokenizer.truncation_side = "left" if how == "tail" else "right"
+    tokenizer.truncation_side = "left" if kept == "last" else "right"
     encoded = tokenizer(
         _changed(texts, serving),
         truncation=True,

