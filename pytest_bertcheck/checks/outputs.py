@@ -155,7 +155,9 @@ def logits_valid(
         "probabilities": outputs.probabilities,
     }
     if rows > 1:
-        size = float(np.abs(logits[0] - (logits[0].mean() if width > 1 else 0)).max())
+        with np.errstate(over="ignore", invalid="ignore"):  # near the end of float64
+            first = logits[0].astype(np.float64)
+            size = float(np.abs(first - (first.mean() if width > 1 else 0)).max())
         signs["logits-constant"] = outputs.spread < FLAT_SPREAD
         signs["logits-vary-by-rounding"] = outputs.spread < ROUNDING * max(1, size)
         signs["logits-blown-up"] = signs["logits-vary-by-rounding"] and size > BLOWN_UP
