@@ -16,6 +16,8 @@ from typing import Any
 
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.zoo.score import is_healthy
+
 from .environments import Unusable
 from .session import Answer
 from .words import causes_of
@@ -161,11 +163,6 @@ def score(run: Run, known: Mapping[str, Mapping[str, Any]]) -> Score:
     total.seconds = statistics.median(seconds) if seconds else None
     total.ranking = float(roc_auc_score(harmful, counts)) if len(set(harmful)) == 2 else None
     return total
-
-
-def is_healthy(truth: Mapping[str, Any]) -> bool:
-    """Return whether a recording is of a healthy model, and of one that is not weak."""
-    return not truth["causes"] and not truth["weak"]
 
 
 def scores_table(runs: Sequence[Run], known: Mapping[str, Mapping[str, Any]]) -> str:

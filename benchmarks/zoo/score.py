@@ -96,7 +96,7 @@ class Score:
             if cause.certain and cause.code not in right
         ]
         if not right:
-            if not known["weak"]:
+            if is_healthy(known):
                 self.healthy += 1
                 self.healthy_failed += [name] * failed
             return
@@ -117,6 +117,11 @@ class Score:
         self.causes[right[0]] = [a + b for a, b in zip(self.causes[right[0]], told, strict=True)]
         if not failed or (known["identifiable"] and not told[3]):
             self.misses.append((name, right[0], first[0] if first else diagnosis.verdict.value))
+
+
+def is_healthy(known: Mapping[str, Any]) -> bool:
+    """Return whether a recording is of a healthy model, and of one that is not weak."""
+    return not known["causes"] and not known["weak"]
 
 
 def recordings(folder: Path, part: str | None = None) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -18,7 +18,7 @@ from ..findings import Finding, Verdict
 from ..messages import count, probability, safe, share
 from ..statistics import Confusion
 from . import ALPHA, check, reject_health
-from .outputs import in_range, label_weights, not_one_label_each
+from .outputs import argmax_decoded, in_range, label_weights, not_one_label_each
 from .serving import difference
 
 __all__ = ["Mistake", "decoding_consistent", "known_mistakes", "predictions_aligned"]
@@ -37,6 +37,11 @@ class Mistake:
     causes: tuple[str, ...]
     description: str
     answers: Callable[[], Array | None]
+
+    @property
+    def proves_itself(self) -> bool:
+        """Whether giving the answers makes it a fact: one described by 'perhaps' only fits them."""
+        return "perhaps" not in self.description
 
 
 @check(
@@ -153,7 +158,7 @@ def decoding_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         )
     causes = tuple(dict.fromkeys(code for mistake in explained for code in mistake.causes))
     # Where two mistakes give the same answers, neither is a fact.
-    proved = {m.causes[0] for m in explained if "perhaps" not in m.description}
+    proved = {m.causes[0] for m in explained if m.proves_itself}
     certain = len(proved) == 1
     stats["explained_by"] = [mistake.description for mistake in explained]
     if not causes:
@@ -211,7 +216,7 @@ def _proved_all_the_same(
     return any(
         _gives(mistake, y_pred)
         for mistake in known_mistakes(evidence)
-        if mistake.causes != ("label-mapping-swapped",) and "perhaps" not in mistake.description
+        if mistake.causes != ("label-mapping-swapped",) and mistake.proves_itself
     )
 
 
@@ -273,10 +278,7 @@ def _answer_table(evidence: Evidence) -> tuple[tuple[str, ...], ...]:
 
 
 def known_mistakes(evidence: Evidence) -> Iterator[Mistake]:
-    """Yield the ways in which teams decode wrongly, certain ones first.
-
-    A mistake whose description says 'perhaps' fits the answers without proving itself.
-    """
+    """Yield the ways in which teams decode wrongly, certain ones first."""
     logits, y_pred = evidence.logits, evidence.y_pred
     rows, width = logits.shape
     num_labels = evidence.num_labels or width
@@ -589,7 +591,7 @@ def _order_kept(evidence: Evidence, alpha: float) -> bool:
     rows = in_range(num_labels, evidence.y_true, reference)
     if (
         batched.shape != alone.shape
-        or not np.array_equal(evidence.answers, evidence.argmax)
+        or not argmax_decoded(evidence)
         or not difference(batched, alone)[0]
         or difference(batched, np.roll(alone, 1, axis=0))[0]  # rows so alike prove nothing
         or not rows.any()

@@ -25,6 +25,7 @@ from . import ALPHA, check, reject_health
 
 __all__ = [
     "Collapse",
+    "argmax_decoded",
     "beats_majority",
     "collapse_test",
     "demonstrably_good",
@@ -555,10 +556,10 @@ def beats_majority(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
             f"{probability(below)}",
             statistics=stats,
             p_value=below,
-            causes=tuple(
-                cause
-                for cause in ("label-mapping-swapped", "argmin-decoded", "labels-misaligned")
-                if cause != "argmin-decoded" or not _argmax_decoded(evidence)
+            causes=(
+                "label-mapping-swapped",
+                *(() if argmax_decoded(evidence) else ("argmin-decoded",)),
+                "labels-misaligned",
             ),
             fix="compare the id order of the data set with the model's id2label",
             signs=signs,
@@ -777,7 +778,7 @@ def _below_validation(
     )
 
 
-def _argmax_decoded(evidence: Evidence) -> bool:
+def argmax_decoded(evidence: Evidence) -> bool:
     """Whether the answers are known to be the argmax of the outputs."""
     return evidence.argmax is not None and np.array_equal(evidence.answers, evidence.argmax)
 
