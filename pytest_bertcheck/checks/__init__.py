@@ -90,11 +90,30 @@ class Check:
             _reject_outside(name, {"alpha": alpha, **options}.get(name, _WITHIN), *limits)
         missing = self.missing(evidence)
         if missing:
-            finding = Finding(Verdict.SKIPPED, f"skipped: needs {', '.join(missing)}")
-            finding = dataclasses.replace(finding, needs=missing)
+            finding = _without(missing, evidence)
         else:
             finding = self.function(evidence, alpha=alpha, **options)
         return dataclasses.replace(finding, check=self.name, stage=self.stage)
+
+
+def _without(missing: tuple[str, ...], evidence: Evidence) -> Finding:
+    """Return the finding of a check whose fields are missing, with the reason if one is known.
+
+    A probe that failed leaves a question open that was asked; otherwise nobody asked.
+    """
+    needs = f"needs {', '.join(missing)}"
+    fields = {name for choice in missing for name in choice.split(" or ")}
+    for verdict, probes in (
+        (Verdict.INCONCLUSIVE, evidence.failed_probes),
+        (Verdict.SKIPPED, evidence.skipped_probes),
+    ):
+        for probe in () if probes is None else probes:
+            name, _, reason = str(probe).partition(": ")
+            if name in fields:
+                said = "skipped" if verdict is Verdict.SKIPPED else "not observed"
+                room = FIRST_LINE_LIMIT - len(said) - len(needs) - 4
+                return Finding(verdict, f"{said}: {needs}; {safe(reason, room)}", needs=missing)
+    return Finding(Verdict.SKIPPED, f"skipped: {needs}", needs=missing)
 
 
 _WITHIN = object()
