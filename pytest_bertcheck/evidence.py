@@ -363,6 +363,18 @@ class Evidence:
         return answers if in_range else None
 
     @cached_property
+    def reasons_missing(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Field -> why it is missing: of probes that failed, and of those that were skipped."""
+        failed, skipped = (
+            dict(str(probe).split(": ", 1) for probe in probes if ": " in probe)
+            for probes in (
+                () if self.failed_probes is None else self.failed_probes,
+                () if self.skipped_probes is None else self.skipped_probes,
+            )
+        )
+        return failed, skipped
+
+    @cached_property
     def confusion(self) -> Confusion | None:
         """Counts of (true, answered) labels over the rows whose true id is in range."""
         if self.y_true is None or self.answers is None or self.num_labels is None:

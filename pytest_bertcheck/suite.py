@@ -213,8 +213,8 @@ def observe(pipeline: Any) -> Evidence:
 def _reject_unusable(evidence: Evidence, finding: Finding) -> None:
     """Raise if a check lacks what a part that cannot be used should have given."""
     if evidence in _UNUSABLE and finding.verdict is Verdict.INCONCLUSIVE:
-        failed = {str(probe).partition(": ")[0] for probe in evidence.failed_probes}
-        if failed & {name for need in finding.needs for name in need.split(" or ")}:
+        failed, _ = evidence.reasons_missing
+        if failed.keys() & {name for need in finding.needs for name in need.split(" or ")}:
             raise pytest.UsageError(_UNUSABLE[evidence])
 
 

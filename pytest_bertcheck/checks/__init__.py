@@ -102,18 +102,21 @@ def _without(missing: tuple[str, ...], evidence: Evidence) -> Finding:
     A probe that failed leaves a question open that was asked; otherwise nobody asked.
     """
     needs = f"needs {', '.join(missing)}"
-    fields = {name for choice in missing for name in choice.split(" or ")}
-    for verdict, probes in (
-        (Verdict.INCONCLUSIVE, evidence.failed_probes),
-        (Verdict.SKIPPED, evidence.skipped_probes),
-    ):
-        for probe in () if probes is None else probes:
-            name, _, reason = str(probe).partition(": ")
-            if name in fields:
-                said = "skipped" if verdict is Verdict.SKIPPED else "not observed"
-                room = FIRST_LINE_LIMIT - len(said) - len(needs) - 4
-                return Finding(verdict, f"{said}: {needs}; {safe(reason, room)}", needs=missing)
-    return Finding(Verdict.SKIPPED, f"skipped: {needs}", needs=missing)
+    failed, skipped = evidence.reasons_missing
+    known = [
+        (name in failed, failed.get(name) or skipped[name])
+        for choice in missing
+        for name in choice.split(" or ")
+        if name in failed or name in skipped
+    ]
+    asked = all(any(name in failed for name in choice.split(" or ")) for choice in missing)
+    said, verdict = (
+        ("not observed", Verdict.INCONCLUSIVE) if asked else ("skipped", Verdict.SKIPPED)
+    )
+    summary = f"{said}: {needs}"
+    if known:
+        summary += "; " + safe(max(known)[1], FIRST_LINE_LIMIT - len(summary) - 2)
+    return Finding(verdict, summary, needs=missing)
 
 
 _WITHIN = object()
