@@ -12,6 +12,7 @@ import contextlib
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,7 +41,10 @@ of the time (discordant .45 to .05), exact McNemar rejects at .0001, the least t
 leaves of .001 among ten tests, with power .88 at 64 truncated texts and .99 at 96."""
 
 OVERFIT_ROWS = 16
-OVERFIT_STEPS = 200
+OVERFIT_STEPS = (150, 1000)
+"""Steps after which a loss that rests has settled, and steps at most. One that can be learnt takes
+20 to 100; the last are for shallow models, which are slow at this rate but quick to step."""
+
 REFERENCE_LEARNING_RATE = 1e-3
 """Adam's default, at which an untrained copy learns 16 rows."""
 
@@ -342,7 +346,9 @@ def tail(run: Run) -> Fields:
 
 def stepped(run: Run) -> Fields:
     """Train an untrained copy for one step as the team does, and see which weights moved."""
-    told = run.call("fit_step", run.ask("start_training", None), *_small_batch(run))
+    batch = _small_batch(run)
+    with _of_a_copy():
+        told = run.call("fit_step", run.ask("start_training", None), *batch)
     found = {
         name: told[name]
         for name in ("encoder_update", "head_update")
@@ -356,16 +362,31 @@ def stepped(run: Run) -> Fields:
 def overfitted(run: Run) -> Fields:
     """Train an untrained copy on a handful of rows at a rate that is known to work."""
     batch = _small_batch(run)
-    fit_step = run.ask("start_training", REFERENCE_LEARNING_RATE)
-    enough = 0.1 * np.log(len(np.unique(batch[1])))
-    losses: list[float] = []
-    while len(losses) < OVERFIT_STEPS and not (len(losses) >= 6 and losses[-1] < enough):
-        told = run.call("fit_step", fit_step, *batch)
-        loss = outputs_to_array(told["loss"] if isinstance(told, Mapping) else told, "loss")
-        if loss.size != 1:
-            raise ValueError(f"fit_step: expected a loss, got an array of shape {loss.shape}")
-        losses.append(float(loss.item()))
-    return {"overfit_loss": losses}
+    ignorance = float(np.log(len(np.unique(batch[1]))))
+
+    def train() -> list[float]:
+        fit_step = run.pipeline.start_training(REFERENCE_LEARNING_RATE)  # type: ignore[misc]
+        losses: list[float] = []
+        while not _learnt_or_settled(losses, ignorance):
+            told = fit_step(*batch)
+            loss = outputs_to_array(told["loss"] if isinstance(told, Mapping) else told, "loss")
+            losses.append(float(loss.item()))
+        return losses
+
+    with _of_a_copy():
+        return {"overfit_loss": run.call("start_training", train)}
+
+
+def _learnt_or_settled(losses: Sequence[float], ignorance: float) -> bool:
+    """Whether more steps would tell the check of it nothing, by its own notion of settled."""
+    steps = len(losses)
+    rests, most = OVERFIT_STEPS
+    if steps >= most or (steps >= 6 and not losses[-1] >= 0.1 * ignorance):  # or is NaN
+        return True
+    if steps < rests:  # a loss may rest for a while before it falls
+        return False
+    third = steps // 3
+    return bool(np.mean(losses[-2 * third : -third]) - np.mean(losses[-third:]) < 0.02 * ignorance)
 
 
 def reference(run: Run) -> Fields:
@@ -495,6 +516,14 @@ def _no_longer_than(seconds: float, part: str) -> Iterator[None]:
         if left:
             remaining = left - (time.monotonic() - started)
             signal.setitimer(signal.ITIMER_REAL, max(remaining, 1e-6), interval)
+
+
+@contextlib.contextmanager
+def _of_a_copy() -> Iterator[None]:
+    """Keep quiet what a framework warns of while a copy is made and trained, also under ``-W``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _encoding(run: Run, texts: Sequence[str]) -> Fields:

@@ -32,4 +32,5 @@ def judged(pipeline, probe):
     evidence = pipeline.observe()
     findings = {finding.check: finding for finding in diagnose(evidence).findings}
     finding = findings[JUDGES[probe]]
-    return finding.verdict.value, finding.summary, evidence.failed_probes
+    failures = None if evidence.failed_probes is None else evidence.failed_probes.tolist()
+    return finding.verdict.value, finding.summary, failures

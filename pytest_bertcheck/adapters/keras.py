@@ -194,24 +194,32 @@ def _start_training(
 
 def _fresh_copy(keras: ModuleType, model: Any) -> Any:
     """Return an untrained model of the same layers, with the vocabulary of the original."""
+    loss = getattr(model.loss, "__name__", None)
+    own = {} if loss is None else {loss: model.loss}  # a function that Keras would not find
     try:
-        fresh = keras.models.clone_model(model)
+        with keras.utils.custom_object_scope(own):
+            fresh = keras.models.clone_model(model)
     except (NotImplementedError, TypeError, ValueError) as error:
         raise NotPossible(f"the model cannot be cloned: {error}") from error
-    vocabulary, own = _vectorizer_in(model), _vectorizer_in(fresh)
-    if own is not None:
-        own.set_vocabulary(vocabulary.get_vocabulary())
+    original, vectorizer = _vectorizer_in(model), _vectorizer_in(fresh)
+    if vectorizer is not None:
+        vectorizer.set_vocabulary(original.get_vocabulary())
     return fresh
 
 
 def _targets(model: Any, y_true: Any) -> Any:
-    """Return labels as the loss takes them: ids, or one-hot rows."""
-    ids = np.asarray(y_true)
+    """Return labels as the loss takes them: one-hot rows for those losses of Keras that do, or ids.
+
+    A loss of the team's own gets ids, as labels are handed over.
+    """
+    ids, loss = np.asarray(y_true), model.loss
     width = int(model.output_shape[-1])
-    name = getattr(model.loss, "name", None) or getattr(model.loss, "__name__", model.loss)
     if width == 1:
         return ids[:, None].astype(np.float32)
-    return ids if "sparse" in str(name) else np.eye(width, dtype=np.float32)[ids]
+    name = getattr(loss, "name", None) or getattr(loss, "__name__", loss)
+    where = loss if hasattr(loss, "__name__") else type(loss)
+    own = where.__module__.partition(".")[0] not in ("builtins", "keras", "tf_keras")
+    return ids if own or "sparse" in str(name) else np.eye(width, dtype=np.float32)[ids]
 
 
 def _weights(model: Any) -> dict[str, list[Any]]:
@@ -219,8 +227,7 @@ def _weights(model: Any) -> dict[str, list[Any]]:
     layers = [layer for layer in model.layers if layer.weights]
     groups: dict[str, list[Any]] = {"encoder": [], "head": []}
     for layer in layers:
-        for weight in layer.weights:
-            array = np.array(weight)
+        for array in layer.get_weights():
             if array.dtype.kind == "f":
                 groups["head" if layer is layers[-1] else "encoder"].append(array)
     return groups

@@ -79,7 +79,7 @@ def _keras() -> Callable[[], object]:
     """Put back the generator from which Keras 3 draws where no seed is given."""
     states = sys.modules["keras.src.backend.common.global_state"]
     generator: Any = states.get_global_attribute("global_seed_generator")
-    state = None if generator is None else np.array(generator.state)
+    state = None if generator is None else np.asarray(generator.state).copy()
 
     def put_back() -> None:
         if generator is None:
@@ -90,8 +90,19 @@ def _keras() -> Callable[[], object]:
     return put_back
 
 
+def _tf_keras() -> Callable[[], object]:
+    """Put back the generator of ``tf_keras.utils.set_random_seed``."""
+    seeds = sys.modules["tf_keras.src.backend"]._SEED_GENERATOR
+    generator = getattr(seeds, "generator", None)
+    if generator is None:
+        return lambda: None
+    state = generator.getstate()
+    return lambda: generator.setstate(state)
+
+
 _LOADED: tuple[tuple[str, Callable[[], Callable[[], object]]], ...] = (
     ("torch", _torch),
     ("tensorflow.python.eager.context", _tensorflow),
     ("keras.src.backend.common.global_state", _keras),
+    ("tf_keras.src.backend", _tf_keras),
 )

@@ -82,7 +82,7 @@ def start_training(
             own = tf_keras.optimizers.Adam(learning_rate, clipnorm=1.0)
         before = _weights(fresh)
 
-        @tf.function  # type: ignore[untyped-decorator]
+        @tf.function(autograph=False)  # type: ignore[untyped-decorator]
         def step(inputs: Any, labels: Any) -> Any:
             with tf.GradientTape() as tape:
                 # Dropout only makes learning by heart slower, and draws random numbers.
