@@ -18,8 +18,8 @@ Predict = Callable[[Sequence[str]], Any]
 CALLABLES = ("predict", "decode", "encode", "predict_padded", "load", "start_training")
 
 
-class NotPossible(Exception):  # noqa: N818  # an answer, not an error
-    """Raised by a part that cannot do what is asked; what asked is skipped with its text."""
+class NotPossible(Exception):
+    """Raised by a part that cannot do what is asked; its text is why the probe is skipped."""
 
 
 OBSERVED = (
@@ -97,7 +97,7 @@ class Pipeline:
     ... )
     >>> pipeline.observe()
     Evidence(y_true=(2,), logits=(2, 2), repeated_logits=(2, 2), rebatched_logits=(2, 2), \
-skipped_probes=(14,))
+skipped_probes=(16,))
     """
 
     predict: Predict

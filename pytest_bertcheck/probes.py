@@ -24,7 +24,7 @@ from .adapters.answers import read_answers
 from .adapters.random_state import unchanged_random_state
 from .checks.serving import difference
 from .evidence import Evidence, outputs_to_array
-from .fresh_process import FreshProcess, import_path
+from .experiments import one_at_a_time, outputs_after_loading, overfit
 from .messages import safe
 from .pipeline import NotPossible, Pipeline
 from .reference import FOLDS, cross_validated, readable, reference_model
@@ -41,15 +41,8 @@ of the time (discordant .45 to .05), exact McNemar rejects at .0001, the least t
 leaves of .001 among ten tests, with power .88 at 64 truncated texts and .99 at 96."""
 
 OVERFIT_ROWS = 16
-OVERFIT_STEPS = (150, 1000)
-"""Steps after which a loss that rests has settled, and steps at most. One that can be learnt takes
-20 to 100; the last are for shallow models, which are slow at this rate but quick to step."""
-
 REFERENCE_LEARNING_RATE = 1e-3
 """Adam's default, at which an untrained copy learns 16 rows."""
-
-HASH_SEED = 7
-"""``PYTHONHASHSEED`` of the process in which a pipeline is loaded again: not the default, 0."""
 
 TOKEN_FIELDS = (
     "input_ids",
@@ -63,7 +56,7 @@ Array = npt.NDArray[Any]
 Fields = dict[str, Any]
 
 
-class CallFailed(Exception):  # noqa: N818  # of the team's code, not of this one
+class CallFailed(Exception):
     """A part raised, or gave no answer in time; the cause is what it raised."""
 
 
@@ -279,8 +272,11 @@ def repeated(run: Run) -> Fields:
 
 def rebatched(run: Run) -> Fields:
     """Call the pipeline on the first texts one at a time."""
-    alone = [run.outputs_of([text], "rebatched_logits") for text in run.sample()]
-    return {"rebatched_logits": np.concatenate(alone)}
+
+    def outputs_of(texts: Sequence[str]) -> Array:
+        return run.outputs_of(texts, "rebatched_logits")
+
+    return {"rebatched_logits": one_at_a_time(outputs_of, run.sample())}
 
 
 def padded(run: Run) -> Fields:
@@ -290,39 +286,9 @@ def padded(run: Run) -> Fields:
 
 def reloaded(run: Run) -> Fields:
     """Load the pipeline again, in another process if that can import ``load``, and call it."""
-    sample = run.sample()
-    path = import_path(run.pipeline.load)  # type: ignore[arg-type]  # or it had been skipped
-    if path is None:
-        predict = run.ask("load")
-        if not callable(predict):
-            raise TypeError(f"load: expected it to return predict, got {type(predict).__name__}")
-        outputs = run.call("load", predict, sample)
-        return {"reloaded_logits": run.scores(outputs, sample, "reloaded_logits")}
-    process = FreshProcess(HASH_SEED)
-    try:
-        question = {"load": path, "texts": list(sample)}
-        function = import_path(outputs_after_loading)
-        assert function is not None
-        outputs = process.call(function, question, run.pipeline.timeout)
-    except Exception as error:
-        raise CallFailed(f"load, in a fresh process: {error}") from error
-    finally:
-        process.close()
+    sample, pipeline = run.sample(), run.pipeline
+    outputs = run.call("load", outputs_after_loading, pipeline.load, sample, pipeline.timeout)
     return {"reloaded_logits": run.scores(outputs, sample, "reloaded_logits")}
-
-
-def outputs_after_loading(question: Mapping[str, Any]) -> Any:
-    """Load a pipeline by the import path of its ``load``, and return its outputs as builtins.
-
-    This is what :func:`reloaded` asks a fresh process for.
-    """
-    from .fresh_process import imported
-
-    outputs = imported(question["load"])()(question["texts"])
-    try:
-        return outputs_to_array(outputs).tolist()
-    except TypeError:  # labels, to be read by their names
-        return outputs
 
 
 def tail(run: Run) -> Fields:
@@ -338,7 +304,7 @@ def tail(run: Run) -> Fields:
     rows = np.flatnonzero((np.asarray(counts) > np.asarray(kept))[: len(texts)])
     if not len(rows):
         raise NotPossible(f"none of the first {len(texts)} texts is truncated")
-    ends = _longest_ends(run, [texts[row] for row in rows], limit)
+    ends = _longest_ends(run, [texts[int(row)] for row in rows], limit)
     logits = np.array(run.fields["logits"][: len(texts)])
     logits[rows] = run.outputs_of(ends, "tail_logits")
     return {"tail_logits": logits}
@@ -362,31 +328,12 @@ def stepped(run: Run) -> Fields:
 def overfitted(run: Run) -> Fields:
     """Train an untrained copy on a handful of rows at a rate that is known to work."""
     batch = _small_batch(run)
-    ignorance = float(np.log(len(np.unique(batch[1]))))
 
     def train() -> list[float]:
-        fit_step = run.pipeline.start_training(REFERENCE_LEARNING_RATE)  # type: ignore[misc]
-        losses: list[float] = []
-        while not _learnt_or_settled(losses, ignorance):
-            told = fit_step(*batch)
-            loss = outputs_to_array(told["loss"] if isinstance(told, Mapping) else told, "loss")
-            losses.append(float(loss.item()))
-        return losses
+        return overfit(run.pipeline.start_training(REFERENCE_LEARNING_RATE), batch)  # type: ignore[misc]
 
     with _of_a_copy():
         return {"overfit_loss": run.call("start_training", train)}
-
-
-def _learnt_or_settled(losses: Sequence[float], ignorance: float) -> bool:
-    """Whether more steps would tell the check of it nothing, by its own notion of settled."""
-    steps = len(losses)
-    rests, most = OVERFIT_STEPS
-    if steps >= most or (steps >= 6 and not losses[-1] >= 0.1 * ignorance):  # or is NaN
-        return True
-    if steps < rests:  # a loss may rest for a while before it falls
-        return False
-    third = steps // 3
-    return bool(np.mean(losses[-2 * third : -third]) - np.mean(losses[-third:]) < 0.02 * ignorance)
 
 
 def reference(run: Run) -> Fields:
@@ -444,7 +391,7 @@ PROBES: tuple[Probe, ...] = (
         rebatched,
         ("rebatched_logits",),
         ("predict",),
-        "attention mask ignored, softmax over the batch, rows misaligned, features cached by length",
+        "mask ignored, softmax over the batch, rows misaligned, features cached by length",
     ),
     Probe(
         padded,
@@ -587,7 +534,9 @@ def _small_batch(run: Run) -> tuple[list[str], list[int]]:
     if len(rows_of) < 2:
         raise NotPossible("there are no rows of two labels to train on")
     rounds = max(map(len, rows_of.values()))
-    in_turn = [rows[turn] for turn in range(rounds) for rows in rows_of.values() if turn < len(rows)]
+    in_turn = [
+        rows[turn] for turn in range(rounds) for rows in rows_of.values() if turn < len(rows)
+    ]
     batch = in_turn[:OVERFIT_ROWS]
     return [str(texts[row]) for row in batch], [int(labels[row]) for row in batch]  # type: ignore[index]
 

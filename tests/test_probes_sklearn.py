@@ -13,19 +13,30 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
+from sklearn.metrics import log_loss
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
-from pytest_bertcheck import Evidence, Pipeline, check_pipeline, diagnose
+from pytest_bertcheck import (
+    Evidence,
+    Pipeline,
+    assert_batch_invariant,
+    assert_deterministic,
+    assert_overfits_small_batch,
+    assert_padding_invariant,
+    assert_reload_equal,
+    check_pipeline,
+    diagnose,
+)
 from pytest_bertcheck.adapters.answers import read_answers
 from pytest_bertcheck.adapters.random_state import unchanged_random_state
+from pytest_bertcheck.experiments import HASH_SEED
 from pytest_bertcheck.pipeline import NotPossible
 from pytest_bertcheck.probes import (
-    HASH_SEED,
     OVERFIT_ROWS,
     PROBES,
     REFERENCE_LEARNING_RATE,
@@ -485,3 +496,92 @@ def test_every_field_of_a_probe_is_evidence() -> None:
     for probe in PROBES:
         assert set(probe.fields) <= set(Evidence.__dataclass_fields__)
         assert probe.tells_apart
+
+
+# The assertions on callables
+
+
+def steps(rate, *, shuffled=False):
+    """fit_step of a logistic regression; labels that change with each call cannot be learnt."""
+    model, words = SGDClassifier("log_loss", random_state=0, alpha=rate), HashingVectorizer()
+    generator = np.random.default_rng(3)
+
+    def fit_step(texts, labels):
+        rows = words.transform(texts)
+        taught = generator.integers(0, 2, len(labels)) if shuffled else labels
+        model.partial_fit(rows, taught, classes=[0, 1])
+        return log_loss(labels, model.predict_proba(rows))
+
+    return fit_step
+
+
+def draws_anew():
+    """Load a model with a random head."""
+    head = np.random.default_rng(time.perf_counter_ns()).normal(size=2)
+    return lambda texts: np.array([[len(text) * weight for weight in head] for text in texts])
+
+
+def anew(texts):
+    """Predict with a model that is drawn on each call."""
+    return draws_anew()(texts)
+
+
+def batchwise(texts):
+    """Predict with a softmax over the batch."""
+    outputs = np.exp(fitted().predict_proba(texts))
+    return outputs / outputs.sum(axis=0)
+
+
+def padded(texts):
+    """Predict with padding that counts as a word."""
+    return fitted().predict_proba([f"{text} {'money ' * 9}" for text in texts])
+
+
+PREDICT = fitted().predict_proba
+BATCH = (TRAIN_TEXTS[:16], Y_TRAIN[:16])
+LIVE = {
+    "deterministic": (
+        lambda: assert_deterministic(PREDICT, TEXTS),
+        lambda: assert_deterministic(anew, TEXTS)),
+    "reload": (
+        lambda: assert_reload_equal(lambda: PREDICT, TEXTS),
+        lambda: assert_reload_equal(draws_anew, TEXTS)),
+    "reload by hash": (
+        lambda: assert_reload_equal(load_fitted, TEXTS),
+        lambda: assert_reload_equal(load_by_hash, TEXTS)),
+    "batch": (
+        lambda: assert_batch_invariant(PREDICT, TEXTS),
+        lambda: assert_batch_invariant(batchwise, TEXTS)),
+    "padding": (
+        lambda: assert_padding_invariant(PREDICT, PREDICT, TEXTS),
+        lambda: assert_padding_invariant(PREDICT, padded, TEXTS)),
+    "overfit": (
+        lambda: assert_overfits_small_batch(steps(1e-6), BATCH),
+        lambda: assert_overfits_small_batch(steps(1e-6, shuffled=True), BATCH)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_an_assertion_on_callables_makes_the_calls(name) -> None:
+    """Given callables and texts it passes a pipeline that works, and fails one that does not."""
+    healthy, faulty = LIVE[name]
+    healthy()
+    with pytest.raises(AssertionError):
+        faulty()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: assert_deterministic(PREDICT, "one text"), "texts: expected a list of texts"),
+        (lambda: assert_deterministic(PREDICT, []), "texts: expected at least one text"),
+        (lambda: assert_padding_invariant(PREDICT, PREDICT), "texts: expected a list of texts"),
+        (lambda: assert_overfits_small_batch(steps(1e-6)), "batch: expected texts and labels"),
+        (lambda: assert_reload_equal(lambda: None, TEXTS), "load: expected it to return predict"),
+    ],
+    ids=["one text", "no texts", "no texts to pad", "no batch", "load returns nothing"],
+)
+def test_callables_without_what_they_are_asked_about_are_refused(call, message) -> None:
+    """Misuse names the argument that is missing, and is no AssertionError."""
+    with pytest.raises((TypeError, ValueError), match=message):
+        call()

@@ -62,13 +62,13 @@ def _tensorflow() -> Callable[[], object]:
     in the context.
     """
     context = sys.modules["tensorflow.python.eager.context"].context()
-    operations = getattr(context, "_rng", None)
+    operations: Any = getattr(context, "_rng", None)
     state = operations.getstate() if operations is not None else None
     generator = sys.modules["tensorflow"].random.get_global_generator()
     counter = generator.state.numpy()
 
     def put_back() -> None:
-        if state is not None and getattr(context, "_rng", None) is operations:
+        if operations is not None:
             operations.setstate(state)
         generator.state.assign(counter)
 

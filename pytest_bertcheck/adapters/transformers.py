@@ -111,7 +111,8 @@ def _backend_of(model: Any) -> ModuleType:
     """
     if isinstance(model, Path):
         # A folder that both can read goes to the one that is there.
-        by_torch = not (model / "tf_model.h5").is_file() and importlib.util.find_spec("torch")
+        by_torch = importlib.util.find_spec("torch") is not None
+        by_torch &= not (model / "tf_model.h5").is_file()
     else:
         modules = {base.__module__.partition(".")[0] for base in type(model).__mro__}
         by_torch = "torch" in modules

@@ -15,6 +15,7 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 pytest.importorskip("tensorflow", reason="needs the extra tensorflow")
 
+
 @pytest.fixture(scope="session")
 def tokenizer(tmp_path_factory):
     """A word piece tokenizer of those words."""

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from pytest_bertcheck import Evidence, Pipeline, diagnose
-
 from tests.mails import texts_and_labels
 
 

@@ -16,7 +16,6 @@ from pytest_bertcheck import (
     assert_vocabulary_matches,
     assert_weights_updated,
 )
-
 from tests.mails import texts_and_labels
 
 Y_TRUE = np.random.default_rng(0).integers(0, 3, 60)

@@ -1,4 +1,4 @@
-"""The column of the table of probes for TensorFlow models of transformers, on a real (tiny) BERT."""
+"""The column of the table of probes for TensorFlow models of transformers: a real, tiny BERT."""
 
 from __future__ import annotations
 

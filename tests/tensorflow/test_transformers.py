@@ -17,7 +17,6 @@ from pytest_bertcheck import (
     check_pipeline,
     diagnose,
 )
-
 from tests.mails import texts_and_labels
 
 
