@@ -95,10 +95,7 @@ def test_a_trainer_tells_its_history_and_optimizer(untrained, tokenizer, tmp_pat
     from transformers import BertForSequenceClassification, Trainer, TrainingArguments
 
     texts, labels = texts_and_labels(96, seed=9)
-    rows = [
-        {**{name: ids for name, ids in tokenizer(text).items()}, "labels": label}
-        for text, label in zip(texts, labels, strict=True)
-    ]
+    rows = [{**tokenizer(text), "labels": label} for text, label in zip(texts, labels, strict=True)]
     trainer = Trainer(
         model=untrained(BertForSequenceClassification),
         args=TrainingArguments(
