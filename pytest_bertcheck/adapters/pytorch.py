@@ -61,7 +61,7 @@ def start_training(
             own = _same_optimizer(optimizer, model, fresh)
         else:
             own = torch.optim.AdamW(fresh.parameters(), lr=learning_rate)
-        before = _weights(fresh)
+        before = _weights(fresh) if learning_rate is None else None  # each look costs a copy
 
         def fit_step(texts: Sequence[str], y_true: Any) -> dict[str, float]:
             labels = torch.tensor(y_true, device=model.device)
@@ -74,7 +74,8 @@ def start_training(
                 if own is not None:
                     torch.nn.utils.clip_grad_norm_(fresh.parameters(), 1.0)
                     own.step()
-            return {"loss": loss.item(), **relative_change(before, _weights(fresh))}
+            moved = {} if before is None else relative_change(before, _weights(fresh))
+            return {"loss": loss.item(), **moved}
 
         return fit_step
 

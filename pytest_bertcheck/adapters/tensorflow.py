@@ -80,7 +80,7 @@ def start_training(
                 layer.trainable = original.trainable
         else:
             own = tf_keras.optimizers.Adam(learning_rate, clipnorm=1.0)
-        before = _weights(fresh)
+        before = _weights(fresh) if learning_rate is None else None  # each look costs a copy
 
         @tf.function(autograph=False)  # type: ignore[untyped-decorator]
         def step(inputs: Any, labels: Any) -> Any:
@@ -99,7 +99,8 @@ def start_training(
         def fit_step(texts: Sequence[str], y_true: Any) -> dict[str, float]:
             inputs = {name: tf.constant(array) for name, array in inputs_of(texts).items()}
             loss = step(inputs, tf.constant(y_true))
-            return {"loss": float(loss), **relative_change(before, _weights(fresh))}
+            moved = {} if before is None else relative_change(before, _weights(fresh))
+            return {"loss": float(loss), **moved}
 
         return fit_step
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..assertions import history_fields
 from ..evidence import label_names_of
-from ..pipeline import NotPossible
+from ..pipeline import FitStep, NotPossible
 from .batches import in_batches
 
 __all__ = ["from_folder", "parts_of"]
@@ -22,6 +22,9 @@ FURTHER = 8
 
 MOST_TRAINING_TOKENS = 64
 """Tokens of a row that is to be learnt by heart: enough to tell 16 rows apart."""
+
+DEEP, DEEP_LEARNING_RATE = 4, 1e-4
+"""An untrained encoder of more layers does not take the reference rate of shallow models."""
 
 MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -88,12 +91,14 @@ def parts_of(
         "predict": predict,
         "predict_padded": padded,
         "encode": tokens.encode,
-        "start_training": backend.start_training(model, tokens.short_inputs_of, optimizer),
         "label_names": label_names_of(model.config.id2label),
         "label2id_names": label_names_of(model.config.label2id, "label2id"),
         "max_length": limit,
         "recorded": recorded,
     }
+    if folder is None or "train_texts" in parts:  # of a model that is only served, nobody asks
+        start = backend.start_training(model, tokens.short_inputs_of, optimizer)
+        own["start_training"] = _at_a_rate_for(model.config, start)
     if folder is not None:
         own["load"] = lambda: _predict(backend, _load(backend, folder)[0], tokens.inputs_of)
     return {**own, **parts}
@@ -227,6 +232,17 @@ def _predict(
         return in_batches(lambda batch: backend.outputs_of(model, inputs_of(batch)), texts)
 
     return predict
+
+
+def _at_a_rate_for(
+    config: Any, start: Callable[[float | None], FitStep]
+) -> Callable[[float | None], FitStep]:
+    def start_training(learning_rate: float | None) -> FitStep:
+        if learning_rate is not None and getattr(config, "num_hidden_layers", 0) > DEEP:
+            learning_rate = min(learning_rate, DEEP_LEARNING_RATE)
+        return start(learning_rate)
+
+    return start_training
 
 
 def _evaluating(
