@@ -77,8 +77,10 @@ def cells(tokenizer, make_model, model_folder, tmp_path_factory):
     compiled.compile(tf_keras.optimizers.Adam(1e-3))
     unmasked = make_model(Unmasked)
     table = unmasked.bert.embeddings.weight
-    money = tokenizer.convert_tokens_to_ids("money")
-    table.assign(tf.tensor_scatter_nd_update(table, [[0]], [table[money]]))
+    money, free, win = tokenizer.convert_tokens_to_ids(["money", "free", "win"])
+    table.assign(
+        tf.tensor_scatter_nd_update(table, [[0]], [3 * (table[money] + table[free] + table[win])])
+    )
     collapsed = make_model()
     for weight in collapsed.classifier.weights:
         weight.assign(tf.zeros_like(weight))
