@@ -24,6 +24,7 @@ from pytest_bertcheck import Evidence, contracts, strategies
 from pytest_bertcheck.checks import Check, all_checks, suite_checks
 from pytest_bertcheck.diagnosis import TABLE
 from pytest_bertcheck.findings import CAUSES, STAGES
+from pytest_bertcheck.probes import PROBES
 from pytest_bertcheck.settings import KEYS, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,14 +51,19 @@ def main() -> int:
 
 def generated() -> dict[Path, str]:
     """Return every generated file with the text that it should have."""
-    readme = README.read_text(encoding="utf-8")
     return {
         ROOT / "docs" / "checks.md": checks_page(),
         ROOT / "docs" / "contracts.md": contracts_page(),
         ROOT / "docs" / "evidence.md": evidence_page(),
         ROOT / "docs" / "options.md": options_page(),
         ROOT / "docs" / "strategies.md": strategies_page(),
-        README: BLOCK.sub(lambda match: match[1] + BLOCKS[match[2]]() + match[3], readme),
+        **{
+            path: BLOCK.sub(
+                lambda match: match[1] + BLOCKS[match[2]]() + match[3],
+                path.read_text(encoding="utf-8"),
+            )
+            for path in (README, ROOT / "docs" / "pipelines.md")
+        },
     }
 
 
@@ -437,7 +443,21 @@ def check_table() -> str:
     return table(("check", "what it asks", "needs"), rows)
 
 
-BLOCKS = {"failure": failure_block, "checks": check_table}
+def probe_table() -> str:
+    """Return the table of probes."""
+    rows = [
+        (
+            inspect.getdoc(probe.function).splitlines()[0],
+            ", ".join(f"`{part}`" for part in probe.parts),
+            ", ".join(f"`{field}`" for field in probe.fields),
+            probe.tells_apart,
+        )
+        for probe in PROBES
+    ]
+    return table(("probe", "needs", "gives", "tells apart"), rows) + "\n"
+
+
+BLOCKS = {"failure": failure_block, "checks": check_table, "probes": probe_table}
 
 
 # Helpers

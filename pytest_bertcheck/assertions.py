@@ -15,6 +15,7 @@ import numpy as np
 
 from .checks import ALPHA, find_check
 from .evidence import Evidence, outputs_to_array
+from .experiments import one_at_a_time, outputs_after_loading, overfit
 from .findings import Finding, Verdict
 from .logits import are_probabilities
 from .reference import cross_validated
@@ -56,6 +57,10 @@ __all__ = [
 
 __tracebackhide__ = True
 """pytest shows the user's test as the place of a failure, not this module."""
+
+
+RELOAD_TIMEOUT = 600.0
+"""Seconds in which a pipeline must load in another process and answer."""
 
 
 class InconclusiveWarning(UserWarning):
@@ -854,6 +859,7 @@ def assert_weights_updated(
 
 def assert_overfits_small_batch(
     overfit_loss: Any,
+    batch: Any = None,
     *,
     num_labels: int | None = None,
     max_share: float = 0.45,
@@ -861,10 +867,16 @@ def assert_overfits_small_batch(
 ) -> None:
     """Assert that a fresh copy of the model learns a small batch by heart.
 
+    ``assert_overfits_small_batch(fit_step, (texts, labels))`` takes the steps itself, as many as
+    it needs to tell, 1,000 at most.
+
     Parameters
     ----------
     overfit_loss : (T,) float
-        Loss at each step on the same few rows (16, balanced) at a learning rate known to work.
+        Loss at each step on the same few rows (16, balanced) at a learning rate known to work; or
+        ``fit_step(texts, labels)``, which takes one step and returns the loss.
+    batch
+        With ``fit_step``, the texts and their label ids.
     num_labels
         C, for the cost of knowing nothing, ln C.
     max_share
@@ -873,7 +885,21 @@ def assert_overfits_small_batch(
     Examples
     --------
     >>> assert_overfits_small_batch([0.7, 0.6, 0.4, 0.2, 0.1, 0.03], num_labels=2)
+    >>> from sklearn.feature_extraction.text import HashingVectorizer
+    >>> from sklearn.linear_model import SGDClassifier
+    >>> from sklearn.metrics import log_loss
+    >>> model, vectorizer = SGDClassifier("log_loss", random_state=0), HashingVectorizer()
+    >>> def fit_step(texts, labels):
+    ...     rows = vectorizer.transform(texts)
+    ...     model.partial_fit(rows, labels, classes=[0, 1])
+    ...     return log_loss(labels, model.predict_proba(rows))
+    >>> assert_overfits_small_batch(fit_step, (["lunch today", "win money now"] * 8, [0, 1] * 8))
     """
+    if callable(overfit_loss):
+        if not isinstance(batch, Sequence) or len(batch) != 2:
+            raise TypeError(f"batch: expected texts and labels, got {batch!r:.60}")
+        num_labels = num_labels or max(2, len(np.unique(outputs_to_array(batch[1], "batch"))))
+        overfit_loss = overfit(overfit_loss, (_texts(batch[0]), batch[1]))
     evidence = Evidence(overfit_loss=overfit_loss, dataset_label_names=_names_of(num_labels))
     _judge("overfits_small_batch", evidence, ALPHA, strict, max_share=max_share)
 
@@ -934,10 +960,16 @@ def assert_predictions_aligned(
 def assert_deterministic(logits: Any, repeated_logits: Any, *, strict: bool = False) -> None:
     """Assert that an identical second call returned the same outputs, both (n, C) float.
 
+    ``assert_deterministic(predict, texts)`` makes both calls itself.
+
     Examples
     --------
     >>> assert_deterministic([[0.2, 1.4]], [[0.2, 1.4]])
+    >>> assert_deterministic(lambda texts: [[len(text), 3.0] for text in texts], ["a", "bbbbb"])
     """
+    if callable(logits):
+        predict, texts = logits, _texts(repeated_logits)
+        logits, repeated_logits = predict(texts), predict(texts)
     evidence = Evidence(logits=logits, repeated_logits=repeated_logits)
     _judge("deterministic", evidence, ALPHA, strict)
 
@@ -947,10 +979,21 @@ def assert_reload_equal(
 ) -> None:
     """Assert that the model loaded again returns the same outputs, both (n, C) float.
 
+    ``assert_reload_equal(load, texts)`` loads twice and compares: ``load()`` returns ``predict``.
+    The second time is in a process of its own under another ``PYTHONHASHSEED`` if that can import
+    ``load``, so that what is random or built from a set at loading differs.
+
     Examples
     --------
     >>> assert_reload_equal([[0.2, 1.4]], [[0.2, 1.4]], unloaded_weights=[])
+    >>> def load():
+    ...     return lambda texts: [[len(text), 3.0] for text in texts]
+    >>> assert_reload_equal(load, ["a", "bbbbb"])
     """
+    if callable(logits):
+        load, texts = logits, _texts(reloaded_logits)
+        reloaded_logits = outputs_after_loading(load, texts, RELOAD_TIMEOUT)
+        logits = load()(texts)
     evidence = Evidence(
         logits=logits, reloaded_logits=reloaded_logits, unloaded_weights=unloaded_weights
     )
@@ -968,6 +1011,9 @@ def assert_batch_invariant(
 ) -> None:
     """Assert that a text gets the same outputs alone as in a batch, both (n, C) float.
 
+    ``assert_batch_invariant(predict, texts)`` makes the calls itself: all texts in a call, twice,
+    and one at a time.
+
     Parameters
     ----------
     logits, rebatched_logits : (n, C), (r, C) float
@@ -980,7 +1026,12 @@ def assert_batch_invariant(
     Examples
     --------
     >>> assert_batch_invariant([[0.2, 1.4], [0.7, 0.1]], [[0.2, 1.4], [0.7, 0.1]])
+    >>> assert_batch_invariant(lambda texts: [[len(text), 3.0] for text in texts], ["a", "bbbbb"])
     """
+    if callable(logits):
+        predict, texts = logits, _texts(rebatched_logits)
+        logits, repeated_logits = predict(texts), predict(texts)
+        rebatched_logits = one_at_a_time(predict, texts)
     evidence = Evidence(
         logits=logits,
         rebatched_logits=rebatched_logits,
@@ -991,14 +1042,31 @@ def assert_batch_invariant(
 
 
 def assert_padding_invariant(
-    logits: Any, padded_logits: Any, *, repeated_logits: Any = None, strict: bool = False
+    logits: Any,
+    padded_logits: Any,
+    texts: Any = None,
+    *,
+    repeated_logits: Any = None,
+    strict: bool = False,
 ) -> None:
     """Assert that padding the inputs further leaves the outputs as they are, both (n, C) float.
+
+    ``assert_padding_invariant(predict, predict_padded, texts)`` makes the calls itself, the first
+    one twice.
 
     Examples
     --------
     >>> assert_padding_invariant([[0.2, 1.4]], [[0.2, 1.4]])
+    >>> def predict(texts):
+    ...     return [[len(text.strip()), 3.0] for text in texts]
+    >>> def predict_padded(texts):
+    ...     return predict([f"{text}   " for text in texts])
+    >>> assert_padding_invariant(predict, predict_padded, ["a", "bbbbb"])
     """
+    if callable(logits) and callable(padded_logits):
+        texts, predict = _texts(texts), logits
+        logits, repeated_logits = predict(texts), predict(texts)
+        padded_logits = padded_logits(texts)
     evidence = Evidence(logits=logits, padded_logits=padded_logits, repeated_logits=repeated_logits)
     _judge("padding_invariant", evidence, ALPHA, strict)
 
@@ -1076,11 +1144,7 @@ def _encoded(tokenizer: Any, texts: Any) -> dict[str, Any]:
     fields: dict[str, Any] = {"tokenizer_size": len(tokenizer)}
     if texts is None:
         return fields
-    if isinstance(texts, str) or not hasattr(texts, "__iter__"):
-        raise TypeError(f"texts: expected a list of texts, got {texts!r:.60}")
-    texts = [*texts]
-    if not texts or not all(isinstance(text, str) for text in texts):
-        raise ValueError(f"texts: expected at least one text and only texts, got {texts!r:.60}")
+    texts = _texts(texts)
     encoding = tokenizer(texts, padding=True, truncation=True)
     ids, mask = (np.asarray(encoding[name]) for name in ("input_ids", "attention_mask"))
     unknown = getattr(tokenizer, "unk_token_id", None)
@@ -1088,6 +1152,16 @@ def _encoded(tokenizer: Any, texts: Any) -> dict[str, Any]:
         kept = np.maximum(mask.sum(axis=1), 1)
         fields["unknown_token_share"] = ((ids == unknown) & (mask == 1)).sum(axis=1) / kept
     return {**fields, "input_ids": ids, "attention_mask": mask}
+
+
+def _texts(texts: Any) -> list[str]:
+    """Return texts that a callable is to be asked about."""
+    if isinstance(texts, str) or not hasattr(texts, "__iter__"):
+        raise TypeError(f"texts: expected a list of texts, got {texts!r:.60}")
+    given: list[str] = [*texts]
+    if not given or not all(isinstance(text, str) for text in given):
+        raise ValueError(f"texts: expected at least one text and only texts, got {given!r:.60}")
+    return given
 
 
 def _either(outputs: Any) -> dict[str, Any]:

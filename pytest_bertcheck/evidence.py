@@ -111,6 +111,10 @@ class Evidence:
         Loss while a fresh copy overfits 16 balanced rows at a reference learning rate.
     unloaded_weights : (k,) str
         Names of weights that loading left at random values; empty if all were loaded.
+    skipped_probes, failed_probes : (k,) str
+        Fields that a live pipeline did not give, each with its reason as ``field: reason``: since
+        it lacks a part, or since the part raised, did not answer in time or gave what it should
+        not.
     baseline_y_pred, baseline_logits : (n,) int, (n, C) float
         The model in production on the same examples.
 
@@ -169,6 +173,8 @@ class Evidence:
     head_update: Any = _field("()", NORM)
     overfit_loss: Any = _field("(T,)", FLOATS)
     unloaded_weights: Any = _field("(any,)", NAMES)
+    skipped_probes: Any = _field("(any,)", NAMES)
+    failed_probes: Any = _field("(any,)", NAMES)
     baseline_y_pred: Any = _field("(n,)", IDS)
     baseline_logits: Any = _field("(n, C)", FLOATS)
 
@@ -355,6 +361,18 @@ class Evidence:
             return None
         in_range = answers.min() >= 0 and answers.max() < self.num_labels
         return answers if in_range else None
+
+    @cached_property
+    def reasons_missing(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Field -> why it is missing: of probes that failed, and of those that were skipped."""
+        failed, skipped = (
+            dict(str(probe).split(": ", 1) for probe in probes if ": " in probe)
+            for probes in (
+                () if self.failed_probes is None else self.failed_probes,
+                () if self.skipped_probes is None else self.skipped_probes,
+            )
+        )
+        return failed, skipped
 
     @cached_property
     def confusion(self) -> Confusion | None:

@@ -64,7 +64,25 @@ class FreshProcess:
             If the process ended before it answered.
         """
         encode, decode = functions
-        request = json.dumps({"encode": encode, "decode": decode, "labels": labels})
+        return self._ask({"encode": encode, "decode": decode, "labels": labels}, encode, timeout)
+
+    def call(self, function: str, argument: Any, timeout: float) -> Any:
+        """Return what the function at an import path makes of ``argument`` there, as builtins.
+
+        Raises
+        ------
+        RuntimeError
+            If the function raised there, or cannot be imported.
+        TimeoutError, ChildProcessError
+            As :meth:`roundtrip` does.
+        """
+        answer = self._ask({"function": function, "argument": argument}, function, timeout)
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer["value"]
+
+    def _ask(self, question: dict[str, Any], function: str, timeout: float) -> dict[str, Any]:
+        request = json.dumps(question)
         timed_out = threading.Event()
 
         def give_up() -> None:
@@ -89,7 +107,7 @@ class FreshProcess:
             found: dict[str, Any] = json.loads(answer)
             return found
         if timed_out.is_set():
-            raise TimeoutError(f"{encode}: no answer from a fresh process in {timeout:g} seconds")
+            raise TimeoutError(f"{function}: no answer from a fresh process in {timeout:g} seconds")
         raise ChildProcessError(f"it ended with exit code {self._process.returncode}")
 
 
@@ -114,8 +132,17 @@ def serve() -> None:
     for stream in (0, 1):
         os.dup2(nothing, stream)
     for request in requests:
-        answers.write(json.dumps(_answer(**json.loads(request))) + "\n")
+        question = json.loads(request)
+        answer = _value(**question) if "function" in question else _answer(**question)
+        answers.write(json.dumps(answer) + "\n")
         answers.flush()
+
+
+def _value(function: str, argument: Any) -> dict[str, Any]:
+    try:
+        return {"value": plain(imported(function)(argument))}
+    except Exception as error:  # noqa: BLE001  # whatever their code raises is the answer
+        return {"error": f"{type(error).__name__}: {error}"}
 
 
 def _answer(encode: str, decode: str, labels: list[Any]) -> dict[str, Any]:

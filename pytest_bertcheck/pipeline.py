@@ -8,7 +8,18 @@ from typing import Any
 
 from .evidence import Evidence
 
-__all__ = ["Pipeline"]
+__all__ = ["FitStep", "NotPossible", "Pipeline"]
+
+FitStep = Callable[[Sequence[str], Any], Any]
+"""``fit_step(texts, y_true)``: one optimizer step; the loss, or a mapping that has it."""
+
+Predict = Callable[[Sequence[str]], Any]
+
+CALLABLES = ("predict", "decode", "encode", "predict_padded", "load", "start_training")
+
+
+class NotPossible(Exception):
+    """Raised by a part that cannot do what is asked; its text is why the probe is skipped."""
 
 
 OBSERVED = (
@@ -32,6 +43,7 @@ class Pipeline:
     ----------
     predict
         Texts to outputs: ``(n, C)`` logits or a framework's output object, in the texts' order.
+        Label names, or what a ``TextClassificationPipeline`` returns, are read by ``label_names``.
     texts : sequence of n str
         The evaluation texts.
     y_true : (n,) int
@@ -42,8 +54,15 @@ class Pipeline:
     encode
         Texts to a mapping with any of ``input_ids``, ``attention_mask``, ``token_counts`` (before
         truncation), ``kept_token_counts`` and ``unknown_token_share``.
+    predict_padded
+        As ``predict``, with the inputs padded further than they need to be.
     load
-        Loads the saved pipeline again, as serving does, and returns its ``predict``.
+        Loads the saved pipeline again, as serving does, and returns its ``predict``. A function
+        that another process can import is called in one, under another hash seed.
+    start_training
+        ``start_training(learning_rate)`` returns :data:`fit_step <FitStep>` of a fresh, untrained
+        copy of the model at that rate, or at the team's own for ``None``. Beside ``loss`` its
+        mapping may have ``encoder_update`` and ``head_update`` since the start.
     label_names, dataset_label_names
         Names by id as the model has them, and as the data set has them.
     label2id_names
@@ -53,7 +72,11 @@ class Pipeline:
     train_texts, y_train
         The training rows as they were fed; the reference model is trained on them.
     recorded
-        Other fields of :class:`Evidence` that training recorded: ``loss``, ``val_loss``, ...
+        Other fields of :class:`Evidence` that training recorded: ``loss``, ``val_loss``, ... A
+        probe whose fields are all there is not run.
+    timeout
+        Seconds after which a call of a part is given up. Where the operating system has no
+        ``SIGALRM`` (Windows), and in a thread, a call is waited for.
     name
         Names the pipeline in reports; for people only.
 
@@ -62,7 +85,7 @@ class Pipeline:
     TypeError
         If a callable is none, or ``recorded`` has fields that no evidence has.
     ValueError
-        If there are no texts, or not as many as labels.
+        If there are no texts, not as many as labels, or no time to answer.
 
     Examples
     --------
@@ -73,15 +96,18 @@ class Pipeline:
     ...     y_true=[0, 1],
     ... )
     >>> pipeline.observe()
-    Evidence(y_true=(2,), logits=(2, 2), repeated_logits=(2, 2))
+    Evidence(y_true=(2,), logits=(2, 2), repeated_logits=(2, 2), rebatched_logits=(2, 2), \
+skipped_probes=(16,))
     """
 
-    predict: Callable[[Sequence[str]], Any]
+    predict: Predict
     texts: Sequence[str]
     y_true: Any
     decode: Callable[[Any], Any] | None = None
     encode: Callable[[Sequence[str]], Mapping[str, Any]] | None = None
-    load: Callable[[], Callable[[Sequence[str]], Any]] | None = None
+    predict_padded: Predict | None = None
+    load: Callable[[], Predict] | None = None
+    start_training: Callable[[float | None], FitStep] | None = None
     label_names: Any = None
     label2id_names: Any = None
     dataset_label_names: Any = None
@@ -89,10 +115,11 @@ class Pipeline:
     train_texts: Sequence[str] | None = None
     y_train: Any = None
     recorded: Mapping[str, Any] = field(default_factory=dict)
+    timeout: float = 600.0
     name: str = "pipeline"
 
     def __post_init__(self) -> None:
-        for part in ("predict", "decode", "encode", "load"):
+        for part in CALLABLES:
             value = getattr(self, part)
             if not callable(value) and not (value is None and part != "predict"):
                 raise TypeError(
@@ -121,6 +148,10 @@ class Pipeline:
                     f"Pipeline: {part} and {labels}: expected the same number, "
                     f"got {len(texts)} and {len(ids)}"
                 )
+        if not isinstance(self.timeout, (int, float)) or not self.timeout > 0:
+            raise ValueError(
+                f"Pipeline: timeout: expected a number of seconds above 0, got {self.timeout!r:.60}"
+            )
         if self.recorded is None:
             object.__setattr__(self, "recorded", {})
         if not isinstance(self.recorded, Mapping):
@@ -138,23 +169,25 @@ class Pipeline:
 
     @classmethod
     def from_transformers(cls, model: Any, tokenizer: Any = None, **parts: Any) -> Pipeline:
-        """Return the pipeline of a TensorFlow transformers model, or of a folder that holds one.
+        """Return the pipeline of a transformers model, in TensorFlow (4.x) or PyTorch (4.x, 5.x).
 
         Parameters
         ----------
         model
-            A ``TF...ForSequenceClassification``, or the folder of a saved one.
+            A ``...ForSequenceClassification``, the folder of a saved one, a
+            ``TextClassificationPipeline`` or a ``Trainer``. A model is called in the mode in which
+            it is: one that was left in training mode drops out.
         tokenizer
-            Its tokenizer; by default the one saved in the folder.
+            Its tokenizer; by default that of the folder, the pipeline or the trainer.
         **parts
-            ``texts`` and ``y_true``, and any other part of :class:`Pipeline`. What the model
-            tells by itself (``label_names``, ``label2id_names``, ``max_length``, ``encode``,
-            ``load``, unloaded weights) is filled in.
+            ``texts`` and ``y_true``, and any other part of :class:`Pipeline`, of which those that
+            the model tells by itself are filled in: all but ``decode``, and the history of a
+            ``Trainer``. ``optimizer`` is that of a PyTorch model that was trained by other means.
 
         Raises
         ------
         ImportError
-            If TensorFlow or transformers 4.x is not installed.
+            If the framework of the model is not installed.
         ValueError
             If the folder holds no such model, or a tokenizer is missing.
         """
@@ -162,14 +195,79 @@ class Pipeline:
 
         return cls(**parts_of(model, tokenizer, **parts))
 
+    @classmethod
+    def from_keras(cls, model: Any, vectorizer: Any = None, **parts: Any) -> Pipeline:
+        """Return the pipeline of a Keras 3 or tf-keras model.
+
+        Parameters
+        ----------
+        model
+            A model that takes texts, or what ``vectorizer`` makes of them.
+        vectorizer
+            A ``TextVectorization`` layer, or any callable from a list of texts to inputs.
+        **parts
+            ``texts`` and ``y_true``, and any other part of :class:`Pipeline`, of which those that
+            the model tells by itself are filled in (``encode``, ``predict_padded``,
+            ``start_training`` if it is compiled, the learning rates of its schedule).
+            ``history`` is what ``fit`` returned.
+
+        Raises
+        ------
+        TypeError
+            If ``model`` is no Keras model.
+        """
+        from .adapters.keras import parts_of
+
+        return cls(**parts_of(model, vectorizer, **parts))
+
+    @classmethod
+    def from_sklearn(cls, estimator: Any, **parts: Any) -> Pipeline:
+        """Return the pipeline of a fitted scikit-learn classifier that takes texts.
+
+        Parameters
+        ----------
+        estimator
+            A classifier or ``sklearn.pipeline.Pipeline`` with ``predict_proba`` or
+            ``decision_function``. What it answers is its own ``predict``.
+        **parts
+            ``texts`` and ``y_true``, as ids or as the estimator's own ``classes_``, and any other
+            part of :class:`Pipeline`.
+
+        Raises
+        ------
+        TypeError
+            If it is no classifier with scores.
+        ValueError
+            If it is not fitted.
+
+        Examples
+        --------
+        >>> from sklearn.feature_extraction.text import TfidfVectorizer
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from sklearn.pipeline import make_pipeline
+        >>> texts, labels = ["lunch today", "win money now"] * 4, ["ham", "spam"] * 4
+        >>> model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, labels)
+        >>> pipeline = Pipeline.from_sklearn(model, texts=texts, y_true=labels)
+        >>> pipeline.label_names
+        ('ham', 'spam')
+        """
+        from .adapters.sklearn import parts_of
+
+        return cls(**parts_of(estimator, **parts))
+
     def observe(self) -> Evidence:
         """Run the pipeline and the probes, once, and return what was observed.
 
         Raises
         ------
         ValueError, TypeError
-            If the pipeline returned what no classifier returns.
+            If a part returned what no such part returns.
+        Exception
+            Whatever ``predict``, ``decode`` or ``encode`` raise of the evaluation texts.
         """
         from .probes import observe
 
-        return observe(self)
+        evidence, broken = observe(self)
+        if broken is not None:
+            raise broken
+        return evidence

@@ -18,6 +18,7 @@ from _pytest._code.code import (
     ReprTraceback,
 )
 
+from . import probes
 from .checks import ALPHA, run_checks, select_checks, suite_checks
 from .diagnosis import diagnose, with_expected_failures
 from .evidence import Evidence
@@ -166,7 +167,9 @@ def _asserting(name: str) -> Callable[[Pipeline | Evidence], None]:
         __tracebackhide__ = True
         evidence = pipeline if isinstance(pipeline, Evidence) else observe(pipeline)
         diagnosis = diagnosis_of(evidence, ALPHA)
-        judge(_finding(diagnosis, name), diagnosis, strict=False)
+        finding = _finding(diagnosis, name)
+        _reject_unusable(evidence, finding)
+        judge(finding, diagnosis, strict=False)
 
     check.__name__ = name
     return check
@@ -174,15 +177,19 @@ def _asserting(name: str) -> Callable[[Pipeline | Evidence], None]:
 
 _OBSERVED: WeakKeyDictionary[Any, Evidence] = WeakKeyDictionary()
 _DIAGNOSED: WeakKeyDictionary[Evidence, Diagnosis] = WeakKeyDictionary()
+_UNUSABLE: WeakKeyDictionary[Evidence, str] = WeakKeyDictionary()
+"""Of which pipelines a part cannot be used, and why: its checks are misuse, the others go on."""
 
 
 def observe(pipeline: Any) -> Evidence:
     """Observe a pipeline once in this process, however many checks ask.
 
+    What cannot be observed is missing from the evidence, and misuse of the checks that need it.
+
     Raises
     ------
     pytest.UsageError
-        If the pipeline raises, or returns what no classifier returns.
+        If it is no pipeline, or its names or what was recorded are no evidence.
     """
     if isinstance(pipeline, Evidence):
         return pipeline
@@ -192,13 +199,23 @@ def observe(pipeline: Any) -> Evidence:
             f"got {type(pipeline).__name__}"
         )
     if pipeline not in _OBSERVED:
+        cannot = f"the pipeline {pipeline.name!r} cannot be checked"
         try:
-            _OBSERVED[pipeline] = pipeline.observe()
-        except Exception as error:
-            raise pytest.UsageError(
-                f"the pipeline {pipeline.name!r} cannot be checked: {type(error).__name__}: {error}"
-            ) from error
+            evidence, broken = probes.observe(pipeline)
+        except (TypeError, ValueError) as error:
+            raise pytest.UsageError(f"{cannot}: {type(error).__name__}: {error}") from error
+        if broken is not None:
+            _UNUSABLE[evidence] = f"{cannot}: {type(broken).__name__}: {broken}"
+        _OBSERVED[pipeline] = evidence
     return _OBSERVED[pipeline]
+
+
+def _reject_unusable(evidence: Evidence, finding: Finding) -> None:
+    """Raise if a check lacks what a part that cannot be used should have given."""
+    if evidence in _UNUSABLE and finding.verdict is Verdict.INCONCLUSIVE:
+        failed, _ = evidence.reasons_missing
+        if failed.keys() & {name for need in finding.needs for name in need.split(" or ")}:
+            raise pytest.UsageError(_UNUSABLE[evidence])
 
 
 def diagnosis_of(evidence: Evidence, alpha: float) -> Diagnosis:
@@ -287,6 +304,7 @@ class CheckFile(pytest.Module):
                 ("bertcheck_verdict", finding.verdict.value),
                 ("bertcheck_summary", first_line(finding.summary)),
             ]
+            _reject_unusable(bertcheck_evidence, finding)
             judge(finding, diagnosis, strict=settings.strict)
 
         # pytest shows where a test's code comes from: the user's file, not this one.
@@ -451,7 +469,8 @@ class Gate:
         if _only_looks(config):
             return ""
         if self.misuse:
-            return f"nothing was checked: {self.misuse[0]}"
+            nothing = "nothing" if not self.diagnoses else "not everything"
+            return f"{nothing} was checked: {self.misuse[0]}"
         lost = len(self.expected - self.reported)
         if self.internal_errors or lost:
             return f"{lost} of {len(self.expected)} checks did not report: this run proves nothing"

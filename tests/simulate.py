@@ -208,6 +208,8 @@ def every_field(generator, n, num_labels):
         "head_update": float(generator.random()),
         "overfit_loss": floats(t),
         "unloaded_weights": [f"classifier/w{i}" for i in range(int(generator.integers(0, 3)))],
+        "skipped_probes": ["tail_logits: the pipeline has no encode"],
+        "failed_probes": ["padded_logits: predict_padded raised ValueError: too long"],
         "baseline_y_pred": ids(n),
         "baseline_logits": floats(n, num_labels),
     }

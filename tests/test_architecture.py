@@ -27,7 +27,7 @@ LAYERS = (
     {"findings", "fresh_process", "logits", "messages", "settings", "statistics"},
     {"evidence"},
     {"checks"},
-    {"diagnosis", "reference"},
+    {"diagnosis", "experiments", "reference"},
     {"assertions", "contracts", "strategies"},
     {"adapters", "baselines", "pipeline", "probes", "reports"},
     {"suite"},

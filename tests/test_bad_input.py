@@ -569,7 +569,16 @@ PIPELINES = {
     "predict returns a number": case(
         observed(predict=lambda texts: 0.5), "predict|logits", "expected"),
     "predict returns words": case(
-        observed(predict=lambda texts: ["ham"] * len(texts)), "logits", "expected floats"),
+        observed(predict=lambda texts: ["ham"] * len(texts)), "predict", "expected floats",
+        "give label_names", error=TypeError),
+    "predict returns a label that has no name": case(
+        observed(predict=lambda texts: ["ham"] * len(texts), label_names=["a", "b"]), "predict",
+        "expected one of the labels ['a', 'b']", "'ham'", error=ValueError),
+    "predict returns fewer labels": case(
+        observed(predict=lambda texts: ["a"], label_names=["a", "b"]), "predict",
+        "expected answers for 3 texts", "got 1", error=ValueError),
+    "no time to answer": case(
+        pipeline(timeout=0), "timeout", "above 0", "got 0", error=ValueError),
     "predict returns a mapping": case(
         observed(predict=lambda texts: {"scores": LOGITS}), "logits", "expected an array",
         "mapping with keys ['scores']", error=TypeError),

@@ -38,8 +38,8 @@ def rows(number):
     return SimpleNamespace(texts=texts, labels=labels, label_names=NAMES)
 
 def predict(texts):
-    return np.array([[4.0 * (word in text) + page % 7 / 10 for word in WORDS]
-                     for page, text in enumerate(texts)])
+    return np.array([[4.0 * (word in text) + sum(map(ord, text)) % 7 / 10 for word in WORDS]
+                     for text in texts])
 
 def decode(logits):
     return logits.argmax(axis=1)
@@ -134,7 +134,7 @@ def test_the_recorded_bundles_show_what_they_are_for(
         "README.md",
         *(
             f"docs/{name}.md"
-            for name in ("checks", "contracts", "evidence", "options", "strategies")
+            for name in ("checks", "contracts", "evidence", "options", "pipelines", "strategies")
         ),
     ],
 )

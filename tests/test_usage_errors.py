@@ -103,9 +103,9 @@ def test_bad_settings_are_usage_errors(
 
 PIPELINES = {
     "too few outputs": ("pipeline(lambda texts: logits(texts)[:-1])", "expected outputs for 80"),
-    "strings": ("pipeline(lambda texts: ['ham'] * len(texts))", "expected floats, got"),
+    "strings": ("pipeline(lambda texts: ['junk'] * len(texts))", "expected one of the labels"),
     "list of dicts": (
-        "pipeline(lambda texts: [{'label': 'ham', 'score': 0.9}] * len(texts))",
+        "pipeline(lambda texts: [{'name': 'ham', 'score': 0.9}] * len(texts))",
         "Python objects",
     ),
     "labels differ": ("Pipeline(logits, TEXTS, [0, 1])", "expected the same number"),

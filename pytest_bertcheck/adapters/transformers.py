@@ -1,18 +1,32 @@
-"""TensorFlow models of transformers 4.x, from memory or from a saved folder."""
+"""Models of transformers, from memory or from a saved folder, in TensorFlow or PyTorch."""
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..assertions import history_fields
 from ..evidence import label_names_of
+from ..pipeline import FitStep, NotPossible
+from .batches import in_batches
 
 __all__ = ["from_folder", "parts_of"]
 
-BATCH_SIZE = 32
+FURTHER = 8
+"""Tokens by which inputs are padded further: an attention that sees them is far off."""
+
+MOST_TRAINING_TOKENS = 64
+"""Tokens of a row that is to be learnt by heart: enough to tell 16 rows apart."""
+
+DEEP, DEEP_LEARNING_RATE = 4, 1e-4
+"""An untrained encoder of more layers does not take the reference rate of shallow models."""
+
+MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 def from_folder(folder: Path, data: Path) -> Any:
@@ -23,7 +37,7 @@ def from_folder(folder: Path, data: Path) -> Any:
     ValueError
         If folder or file cannot be used; the message says what was expected.
     ImportError
-        If TensorFlow or transformers 4.x is not installed.
+        If neither PyTorch nor TensorFlow with transformers 4.x is installed.
     """
     from ..pipeline import Pipeline
     from .files import label_ids, read_labelled_texts
@@ -34,34 +48,90 @@ def from_folder(folder: Path, data: Path) -> Any:
     return Pipeline(**{**parts, "y_true": y_true, "name": folder.name})
 
 
-def parts_of(model: Any, tokenizer: Any = None, **parts: Any) -> dict[str, Any]:
+def parts_of(
+    model: Any, tokenizer: Any = None, optimizer: Any = None, **parts: Any
+) -> dict[str, Any]:
     """Return the parts of a pipeline that the model and its tokenizer tell by themselves."""
-    transformers = _import_transformers()
+    recorded: dict[str, Any] = {}
     folder = Path(model) if isinstance(model, (str, Path)) else None
-    recorded = dict(parts.pop("recorded", None) or {})
+    served = trainer = None
     if folder is not None:
-        model, unloaded = _load(folder)
-        recorded.setdefault("unloaded_weights", unloaded)
-        if tokenizer is None:
-            tokenizer = _load_tokenizer(transformers, folder)
+        backend = _backend_of(folder)
+        model, recorded["unloaded_weights"] = _load(backend, folder)
+        tokenizer = tokenizer or _load_tokenizer(folder)
+    elif hasattr(model, "postprocess"):  # a TextClassificationPipeline
+        served, tokenizer, model = model, tokenizer or model.tokenizer, model.model
+        backend = _backend_of(model)
+    elif hasattr(model, "state") and hasattr(model, "args"):  # a Trainer
+        trainer = model
+        recorded = _recorded_by(trainer)
+        given = getattr(trainer, "processing_class", None) or getattr(trainer, "tokenizer", None)
+        tokenizer, optimizer = tokenizer or given, optimizer or trainer.optimizer
+        model = trainer.model
+        backend = _backend_of(model)
+    else:
+        backend = _backend_of(model)
     if tokenizer is None:
         raise ValueError("tokenizer: expected the model's tokenizer, got none")
     limit = parts.pop("max_length", None) or _max_length(tokenizer, model.config)
-    encode = _encode(tokenizer, limit)
+    tokens = _Tokens(tokenizer, limit)
+    recorded |= {
+        "embedding_rows": backend.embedding_rows(model),
+        "tokenizer_size": len(tokenizer),
+        "pad_token_id": model.config.pad_token_id,
+        **(parts.pop("recorded", None) or {}),
+    }
+    predict = _predict(backend, model, tokens.inputs_of)
+    padded = _predict(backend, model, tokens.padded_inputs_of)
+    if served is not None:
+        predict = _predict_served(served)
+    if trainer is not None:
+        predict, padded = _evaluating(model, predict), _evaluating(model, padded)
     own: dict[str, Any] = {
-        "predict": _predict(model, encode),
-        "encode": encode,
+        "predict": predict,
+        "predict_padded": padded,
+        "encode": tokens.encode,
         "label_names": label_names_of(model.config.id2label),
         "label2id_names": label_names_of(model.config.label2id, "label2id"),
         "max_length": limit,
         "recorded": recorded,
     }
+    if folder is None or "train_texts" in parts:  # of a model that is only served, nobody asks
+        start = backend.start_training(model, tokens.short_inputs_of, optimizer)
+        own["start_training"] = _at_a_rate_for(model.config, start)
     if folder is not None:
-        own["load"] = lambda: _predict(_load(folder)[0], encode)
+        own["load"] = lambda: _predict(backend, _load(backend, folder)[0], tokens.inputs_of)
     return {**own, **parts}
 
 
-def _import_transformers() -> Any:
+def _backend_of(model: Any) -> ModuleType:
+    """Return the module of the framework of a model, or of the one that saved a folder.
+
+    Raises
+    ------
+    ImportError
+        If it is not installed.
+    TypeError
+        If it is no model of transformers.
+    """
+    if isinstance(model, Path):
+        # A folder that both can read goes to the one that is there.
+        by_torch = importlib.util.find_spec("torch") is not None
+        by_torch &= not (model / "tf_model.h5").is_file()
+    else:
+        modules = {base.__module__.partition(".")[0] for base in type(model).__mro__}
+        by_torch = "torch" in modules
+        if not {"torch", "tf_keras", "keras", "tensorflow"} & modules or not hasattr(
+            model, "config"
+        ):
+            raise TypeError(
+                "from_transformers: expected a transformers model, a folder, a "
+                f"TextClassificationPipeline or a Trainer, got {type(model).__name__}"
+            )
+    if by_torch:
+        from . import pytorch
+
+        return pytorch
     try:
         import tensorflow  # noqa: F401  # named in the message if it is what is missing
         import transformers
@@ -69,47 +139,30 @@ def _import_transformers() -> Any:
         transformers.TFAutoModelForSequenceClassification  # noqa: B018  # gone in 5.x
     except (ImportError, AttributeError, RuntimeError) as error:
         raise ImportError(
-            "a transformers model needs TensorFlow and transformers 4.x: "
-            f"pip install 'pytest-bertcheck[tensorflow]' ({error})"
+            "a transformers model needs PyTorch, or TensorFlow and transformers 4.x: "
+            f"pip install 'pytest-bertcheck[torch]' or 'pytest-bertcheck[tensorflow]' ({error})"
         ) from error
-    return transformers
+    from . import tensorflow as backend
+
+    return backend
 
 
-def _load(folder: Path) -> tuple[Any, list[str]]:
+def _load(backend: ModuleType, folder: Path) -> tuple[Any, list[str]]:
     """Return the model and the names of the weights that loading left at random values."""
-    transformers = _import_transformers()
     if not (folder / "config.json").is_file():
         raise ValueError(f"{folder}: expected a saved transformers model, got no config.json")
-    auto = transformers.TFAutoModelForSequenceClassification
     try:
-        model, info = auto.from_pretrained(folder, output_loading_info=True, local_files_only=True)
-    except TypeError as error:
-        if "safe_open" not in str(error):
-            raise
-        # transformers 4.55 to 4.57 cannot read safetensors that PyTorch wrote.
-        model, info = _load_pytorch_safetensors(folder)
+        model, info = backend.load(folder)
     except (OSError, ValueError) as error:
         message = str(error).splitlines()[0]
         raise ValueError(f"{folder}: expected a saved transformers model: {message}") from error
     mismatched = [str(key[0] if isinstance(key, tuple) else key) for key in info["mismatched_keys"]]
-    return model, [*map(str, info["missing_keys"]), *mismatched]
+    return model, [*sorted(map(str, info["missing_keys"])), *mismatched]
 
 
-def _load_pytorch_safetensors(folder: Path) -> tuple[Any, dict[str, Any]]:
-    import safetensors.numpy
+def _load_tokenizer(folder: Path) -> Any:
     import transformers
-    from transformers.modeling_tf_pytorch_utils import load_pytorch_state_dict_in_tf2_model
 
-    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
-    model = transformers.TFAutoModelForSequenceClassification.from_config(config)
-    weights = safetensors.numpy.load_file(str(folder / "model.safetensors"))
-    model, info = load_pytorch_state_dict_in_tf2_model(
-        model, weights, allow_missing_keys=True, output_loading_info=True
-    )
-    return model, info
-
-
-def _load_tokenizer(transformers: Any, folder: Path) -> Any:
     try:
         return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
@@ -117,21 +170,32 @@ def _load_tokenizer(transformers: Any, folder: Path) -> Any:
         raise ValueError(f"{folder}: expected the model's tokenizer too: {message}") from error
 
 
+def _recorded_by(trainer: Any) -> dict[str, Any]:
+    """Return what a Trainer recorded; nothing if it has not trained."""
+    log = [entry for entry in trainer.state.log_history if "loss" in entry or "eval_loss" in entry]
+    recorded = history_fields(log) if log else {}
+    if trainer.state.global_step:
+        recorded["train_steps"] = trainer.state.global_step
+        recorded["batch_size"] = trainer.args.train_batch_size
+    return recorded
+
+
 def _max_length(tokenizer: Any, config: Any) -> int:
     positions = getattr(config, "max_position_embeddings", None) or 512
     return int(min(tokenizer.model_max_length, positions))
 
 
-def _encode(tokenizer: Any, max_length: int) -> Callable[[Sequence[str]], Mapping[str, Any]]:
-    def encode(texts: Sequence[str]) -> Mapping[str, Any]:
+class _Tokens:
+    """What the tokenizer makes of texts, in the ways in which the model is to be called."""
+
+    def __init__(self, tokenizer: Any, limit: int) -> None:
+        self.tokenizer = tokenizer
+        self.limit = limit
+
+    def encode(self, texts: Sequence[str]) -> Mapping[str, Any]:
+        tokenizer = self.tokenizer
         whole = tokenizer(list(texts), truncation=False, verbose=False)["input_ids"]
-        encoding = tokenizer(
-            list(texts),
-            truncation=True,
-            max_length=max_length,
-            padding=True,
-            return_tensors="np",
-        )
+        encoding = self._encoding(texts, self.limit, padding=True)
         unknown = (encoding["input_ids"] == tokenizer.unk_token_id) & (
             encoding["attention_mask"] == 1
         )
@@ -142,22 +206,66 @@ def _encode(tokenizer: Any, max_length: int) -> Callable[[Sequence[str]], Mappin
             "unknown_token_share": unknown.sum(axis=1) / np.maximum(kept, 1),
         }
 
-    return encode
+    def inputs_of(self, texts: Sequence[str]) -> dict[str, Any]:
+        return self._encoding(texts, self.limit, padding=True)
+
+    def short_inputs_of(self, texts: Sequence[str]) -> dict[str, Any]:
+        return self._encoding(texts, min(self.limit, MOST_TRAINING_TOKENS), padding=True)
+
+    def padded_inputs_of(self, texts: Sequence[str]) -> dict[str, Any]:
+        longest = self.inputs_of(texts)["input_ids"].shape[1]
+        if longest == self.limit:
+            raise NotPossible(f"the texts fill the {self.limit} tokens that the model takes")
+        return self._encoding(texts, min(self.limit, longest + FURTHER), padding="max_length")
+
+    def _encoding(self, texts: Sequence[str], limit: int, padding: bool | str) -> dict[str, Any]:
+        encoding = self.tokenizer(
+            list(texts), truncation=True, max_length=limit, padding=padding, return_tensors="np"
+        )
+        return {name: encoding[name] for name in MODEL_INPUTS if name in encoding}
 
 
 def _predict(
-    model: Any, encode: Callable[[Sequence[str]], Mapping[str, Any]]
+    backend: ModuleType, model: Any, inputs_of: Callable[[Sequence[str]], dict[str, Any]]
 ) -> Callable[[Sequence[str]], Any]:
     def predict(texts: Sequence[str]) -> Any:
-        logits = []
-        for start in range(0, len(texts), BATCH_SIZE):
-            encoding = encode(texts[start : start + BATCH_SIZE])
-            inputs = {
-                name: encoding[name]
-                for name in ("input_ids", "attention_mask", "token_type_ids")
-                if name in encoding
-            }
-            logits.append(np.asarray(model(inputs, training=False).logits))
-        return np.concatenate(logits)
+        return in_batches(lambda batch: backend.outputs_of(model, inputs_of(batch)), texts)
+
+    return predict
+
+
+def _at_a_rate_for(
+    config: Any, start: Callable[[float | None], FitStep]
+) -> Callable[[float | None], FitStep]:
+    def start_training(learning_rate: float | None) -> FitStep:
+        if learning_rate is not None and getattr(config, "num_hidden_layers", 0) > DEEP:
+            learning_rate = min(learning_rate, DEEP_LEARNING_RATE)
+        return start(learning_rate)
+
+    return start_training
+
+
+def _evaluating(
+    model: Any, predict: Callable[[Sequence[str]], Any]
+) -> Callable[[Sequence[str]], Any]:
+    """Predict in inference mode, as a Trainer does, and leave every module as it was."""
+
+    def evaluate(texts: Sequence[str]) -> Any:
+        modes = [(module, module.training) for module in model.modules()]
+        model.eval()
+        try:
+            return predict(texts)
+        finally:
+            for module, training in modes:
+                module.training = training
+
+    return evaluate
+
+
+def _predict_served(pipeline: Any) -> Callable[[Sequence[str]], Any]:
+    """Return the scores of all labels as a TextClassificationPipeline gives them, as logits."""
+
+    def predict(texts: Sequence[str]) -> Any:
+        return pipeline(list(texts), top_k=None, function_to_apply="none")
 
     return predict

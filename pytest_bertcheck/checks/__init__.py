@@ -90,11 +90,33 @@ class Check:
             _reject_outside(name, {"alpha": alpha, **options}.get(name, _WITHIN), *limits)
         missing = self.missing(evidence)
         if missing:
-            finding = Finding(Verdict.SKIPPED, f"skipped: needs {', '.join(missing)}")
-            finding = dataclasses.replace(finding, needs=missing)
+            finding = _without(missing, evidence)
         else:
             finding = self.function(evidence, alpha=alpha, **options)
         return dataclasses.replace(finding, check=self.name, stage=self.stage)
+
+
+def _without(missing: tuple[str, ...], evidence: Evidence) -> Finding:
+    """Return the finding of a check whose fields are missing, with the reason if one is known.
+
+    A probe that failed leaves a question open that was asked; otherwise nobody asked.
+    """
+    needs = f"needs {', '.join(missing)}"
+    failed, skipped = evidence.reasons_missing
+    known = [
+        (name in failed, failed.get(name) or skipped[name])
+        for choice in missing
+        for name in choice.split(" or ")
+        if name in failed or name in skipped
+    ]
+    asked = all(any(name in failed for name in choice.split(" or ")) for choice in missing)
+    said, verdict = (
+        ("not observed", Verdict.INCONCLUSIVE) if asked else ("skipped", Verdict.SKIPPED)
+    )
+    summary = f"{said}: {needs}"
+    if known:
+        summary += "; " + safe(max(known)[1], FIRST_LINE_LIMIT - len(summary) - 2)
+    return Finding(verdict, summary, needs=missing)
 
 
 _WITHIN = object()

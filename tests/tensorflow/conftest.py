@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
+
+from tests.mails import WORDS, texts_and_labels
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -14,32 +15,14 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 pytest.importorskip("tensorflow", reason="needs the extra tensorflow")
 
-HAM = ["hello my friend", "lunch on friday", "see you at home", "my notes on friday"]
-SPAM = ["win money now", "claim your free prize", "free money now", "win a prize today"]
-FILLER = ["please", "again", "ok", "soon", "well", "so", "and", "then"]
-
-
-def texts_and_labels(size: int, seed: int) -> tuple[list[str], list[int]]:
-    """Return short mails whose label is decided by their words."""
-    generator = np.random.default_rng(seed)
-    labels = generator.integers(0, 2, size)
-    texts = [
-        " ".join(
-            [generator.choice((HAM, SPAM)[label]), *generator.choice(FILLER, generator.integers(4))]
-        )
-        for label in labels
-    ]
-    return texts, labels.tolist()
-
 
 @pytest.fixture(scope="session")
 def tokenizer(tmp_path_factory):
     """A word piece tokenizer of those words."""
     from transformers import BertTokenizerFast
 
-    words = sorted({word for text in [*HAM, *SPAM, *FILLER] for word in text.split()})
     vocabulary = tmp_path_factory.mktemp("vocabulary") / "vocab.txt"
-    vocabulary.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]))
+    vocabulary.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]))
     return BertTokenizerFast(str(vocabulary), model_max_length=16)
 
 

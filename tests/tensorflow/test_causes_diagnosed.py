@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from pytest_bertcheck import Evidence, Pipeline, diagnose
-
-from .conftest import texts_and_labels
+from tests.mails import texts_and_labels
 
 
 def test_names_that_transformers_made_up(tmp_path, model_folder, tokenizer) -> None:

@@ -16,8 +16,7 @@ from pytest_bertcheck import (
     assert_vocabulary_matches,
     assert_weights_updated,
 )
-
-from .conftest import texts_and_labels
+from tests.mails import texts_and_labels
 
 Y_TRUE = np.random.default_rng(0).integers(0, 3, 60)
 LOGITS = np.random.default_rng(1).normal(size=(60, 3)).astype(np.float32) + 2 * np.eye(3)[Y_TRUE]

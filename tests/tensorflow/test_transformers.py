@@ -17,8 +17,7 @@ from pytest_bertcheck import (
     check_pipeline,
     diagnose,
 )
-
-from .conftest import texts_and_labels
+from tests.mails import texts_and_labels
 
 
 def copy(folder: Path, to: Path, **config) -> Path:

@@ -1,0 +1,65 @@
+"""What models of all frameworks share: batches, and by how much a step moved the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..evidence import outputs_to_array
+
+__all__ = ["BATCH_SIZE", "in_batches", "relative_change"]
+
+BATCH_SIZE = 32
+
+
+def in_batches(outputs_of: Callable[[list[str]], Any], texts: Sequence[str]) -> npt.NDArray[Any]:
+    """Return outputs in the order of the texts, computed in batches of texts of like length.
+
+    Sorted by length, a batch holds little padding; a text's place in the result is its own.
+
+    Examples
+    --------
+    >>> in_batches(lambda texts: [[len(text)] for text in texts], ["ccc", "a", "bb"]).tolist()
+    [[3], [1], [2]]
+    """
+    order = np.argsort([len(text) for text in texts], kind="stable")
+    found = [
+        outputs_to_array(outputs_of([texts[row] for row in order[start : start + BATCH_SIZE]]))
+        for start in range(0, len(texts), BATCH_SIZE)
+    ]
+    outputs = np.concatenate(found)
+    if len(outputs) != len(texts):
+        raise ValueError(
+            f"predict: expected outputs for {len(texts)} texts, got {outputs.shape} (logits)"
+        )
+    in_order = np.empty_like(outputs)
+    in_order[order] = outputs
+    return in_order
+
+
+def relative_change(
+    before: Mapping[str, Sequence[npt.NDArray[Any]]],
+    after: Mapping[str, Sequence[npt.NDArray[Any]]],
+) -> dict[str, float]:
+    """Return ``norm(after - before) / norm(before)`` of each group of weights that has any.
+
+    Examples
+    --------
+    >>> relative_change({"head": [np.array([3.0, 4.0])]}, {"head": [np.array([3.0, 4.5])]})
+    {'head_update': 0.1}
+    """
+    updates = {}
+    for group, weights in before.items():
+        if not weights:
+            continue
+        changes = [new - old for new, old in zip(after[group], weights, strict=True)]
+        norm, change = (
+            np.sqrt(sum(float(np.square(item, dtype=np.float64).sum()) for item in items))
+            for items in (weights, changes)
+        )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            updates[f"{group}_update"] = float(np.divide(change, norm)) if change else 0.0
+    return updates

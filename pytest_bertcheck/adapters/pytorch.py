@@ -1,0 +1,115 @@
+"""PyTorch models of transformers 4.x and 5.x."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..evidence import outputs_to_array
+from ..pipeline import FitStep, NotPossible
+from .batches import relative_change
+
+__all__ = ["embedding_rows", "load", "outputs_of", "start_training"]
+
+Inputs = Mapping[str, Any]
+
+
+def load(folder: Path) -> tuple[Any, dict[str, Any]]:
+    """Return the saved model in inference mode and what loading says of its weights.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the folder holds no such model in safetensors; other files would have to be unpickled.
+    """
+    import transformers
+
+    auto = transformers.AutoModelForSequenceClassification
+    model, info = auto.from_pretrained(
+        folder, output_loading_info=True, local_files_only=True, use_safetensors=True
+    )
+    return model, info
+
+
+def embedding_rows(model: Any) -> int:
+    """Return the number of token ids that the model has an embedding for."""
+    return len(model.get_input_embeddings().weight)
+
+
+def outputs_of(model: Any, inputs: Inputs) -> Any:
+    """Return the model's outputs in the mode in which it is."""
+    import torch
+
+    with torch.no_grad():
+        return outputs_to_array(model(**_tensors(inputs, model.device)))
+
+
+def start_training(
+    model: Any, inputs_of: Callable[[Sequence[str]], Inputs], optimizer: Any
+) -> Callable[[float | None], FitStep]:
+    """Return how to train an untrained copy of the model, with or without the team's optimizer."""
+
+    def start(learning_rate: float | None) -> FitStep:
+        import torch
+
+        if learning_rate is None and optimizer is None:
+            raise NotPossible("no optimizer is known: give optimizer or a Trainer")
+        fresh = type(model)(model.config).to(device=model.device, dtype=model.dtype)
+        fresh.eval()  # dropout only makes learning by heart slower, and draws random numbers
+        if learning_rate is None:
+            own = _same_optimizer(optimizer, model, fresh)
+        else:
+            own = torch.optim.AdamW(fresh.parameters(), lr=learning_rate)
+        before = _weights(fresh) if learning_rate is None else None  # each look costs a copy
+
+        def fit_step(texts: Sequence[str], y_true: Any) -> dict[str, float]:
+            labels = torch.tensor(y_true, device=model.device)
+            fresh.zero_grad()
+            loss = fresh(**_tensors(inputs_of(texts), model.device), labels=labels).loss
+            if loss is None:
+                raise NotPossible("the model returns no loss for its labels")
+            if loss.requires_grad:  # else all is frozen
+                loss.backward()
+                if own is not None:
+                    torch.nn.utils.clip_grad_norm_(fresh.parameters(), 1.0)
+                    own.step()
+            moved = {} if before is None else relative_change(before, _weights(fresh))
+            return {"loss": loss.item(), **moved}
+
+        return fit_step
+
+    return start
+
+
+def _same_optimizer(optimizer: Any, model: Any, fresh: Any) -> Any:
+    """Return the optimizer for the copy's weights, at its peak; ``None`` if it has none of them."""
+    while hasattr(optimizer, "optimizer"):  # as accelerate wraps it
+        optimizer = optimizer.optimizer
+    names = {id(weight): name for name, weight in model.named_parameters()}
+    own = dict(fresh.named_parameters())
+    for name, weight in model.named_parameters():
+        own[name].requires_grad_(weight.requires_grad)
+    groups = []
+    for group in optimizer.param_groups:
+        weights = [own[names[id(weight)]] for weight in group["params"] if id(weight) in names]
+        options = {name: value for name, value in group.items() if name in optimizer.defaults}
+        options["lr"] = group.get("initial_lr", group["lr"])  # a schedule may have ended at zero
+        if weights:
+            groups.append({**options, "params": weights})
+    return type(optimizer)(groups, lr=groups[0]["lr"]) if groups else None
+
+
+def _weights(model: Any) -> dict[str, list[Any]]:
+    encoder = f"{model.base_model_prefix}."
+    groups: dict[str, list[Any]] = {"encoder": [], "head": []}
+    for name, weight in model.named_parameters():
+        group = "encoder" if name.startswith(encoder) else "head"
+        groups[group].append(weight.detach().float().cpu().numpy().copy())
+    return groups
+
+
+def _tensors(inputs: Inputs, device: Any) -> dict[str, Any]:
+    import torch
+
+    return {name: torch.tensor(array, device=device) for name, array in inputs.items()}

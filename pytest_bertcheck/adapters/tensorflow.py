@@ -1,0 +1,123 @@
+"""TensorFlow models of transformers 4.x."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..pipeline import FitStep, NotPossible
+from .batches import relative_change
+from .keras import same_optimizer
+
+__all__ = ["embedding_rows", "load", "outputs_of", "start_training"]
+
+Inputs = Mapping[str, Any]
+
+
+def load(folder: Path) -> tuple[Any, dict[str, Any]]:
+    """Return the saved model and what loading says of its weights.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the folder holds no such model.
+    """
+    import transformers
+
+    auto = transformers.TFAutoModelForSequenceClassification
+    try:
+        model, info = auto.from_pretrained(folder, output_loading_info=True, local_files_only=True)
+    except TypeError as error:
+        if "safe_open" not in str(error):
+            raise
+        # transformers 4.55 to 4.57 cannot read safetensors that PyTorch wrote.
+        model, info = _load_pytorch_safetensors(folder)
+    return model, info
+
+
+def _load_pytorch_safetensors(folder: Path) -> tuple[Any, dict[str, Any]]:
+    import safetensors.numpy
+    import transformers
+    from transformers.modeling_tf_pytorch_utils import load_pytorch_state_dict_in_tf2_model
+
+    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+    model = transformers.TFAutoModelForSequenceClassification.from_config(config)
+    weights = safetensors.numpy.load_file(str(folder / "model.safetensors"))
+    model, info = load_pytorch_state_dict_in_tf2_model(
+        model, weights, allow_missing_keys=True, output_loading_info=True
+    )
+    return model, info
+
+
+def embedding_rows(model: Any) -> int:
+    """Return the number of token ids that the model has an embedding for."""
+    return int(model.config.vocab_size)
+
+
+def outputs_of(model: Any, inputs: Inputs) -> Any:
+    """Return the model's outputs at inference."""
+    return model(dict(inputs), training=False)
+
+
+def start_training(
+    model: Any, inputs_of: Callable[[Sequence[str]], Inputs], optimizer: Any
+) -> Callable[[float | None], FitStep]:
+    """Return how to train an untrained copy of the model; by default as it was compiled."""
+    optimizer = optimizer or getattr(model, "optimizer", None)
+
+    def start(learning_rate: float | None) -> FitStep:
+        import tensorflow as tf
+        import tf_keras
+
+        if learning_rate is None and optimizer is None:
+            raise NotPossible("no optimizer is known: give optimizer or compile the model")
+        fresh = type(model)(model.config)
+        fresh.build_in_name_scope()
+        if learning_rate is None:
+            own = same_optimizer(tf_keras, optimizer)
+            for layer, original in zip(fresh.layers, model.layers, strict=True):
+                layer.trainable = original.trainable
+        else:
+            own = tf_keras.optimizers.Adam(learning_rate, clipnorm=1.0)
+        before = _weights(fresh) if learning_rate is None else None  # each look costs a copy
+
+        @tf.function(autograph=False)  # type: ignore[untyped-decorator]
+        def step(inputs: Any, labels: Any) -> Any:
+            with tf.GradientTape() as tape:
+                # Dropout only makes learning by heart slower, and draws random numbers.
+                logits = fresh(inputs, training=False).logits
+                loss = tf.reduce_mean(_loss_of(model, fresh, tf_keras)(labels, logits))
+            weights = fresh.trainable_weights
+            pairs = zip(tape.gradient(loss, weights), weights, strict=True)
+            own.apply_gradients([(g, w) for g, w in pairs if g is not None])
+            return loss
+
+        if hasattr(own, "build"):
+            own.build(fresh.trainable_weights)
+
+        def fit_step(texts: Sequence[str], y_true: Any) -> dict[str, float]:
+            inputs = {name: tf.constant(array) for name, array in inputs_of(texts).items()}
+            loss = step(inputs, tf.constant(y_true))
+            moved = {} if before is None else relative_change(before, _weights(fresh))
+            return {"loss": float(loss), **moved}
+
+        return fit_step
+
+    return start
+
+
+def _loss_of(model: Any, fresh: Any, tf_keras: Any) -> Any:
+    """Return the loss with which the model was compiled, or that which it brings along."""
+    given = getattr(model, "loss", None)
+    if given is None or getattr(model, "_using_dummy_loss", False):
+        return fresh.hf_compute_loss
+    return tf_keras.losses.get(given)
+
+
+def _weights(model: Any) -> dict[str, list[Any]]:
+    encoder = f"/{model.base_model_prefix}/"
+    groups: dict[str, list[Any]] = {"encoder": [], "head": []}
+    for weight in model.weights:
+        groups["encoder" if encoder in f"/{weight.name}" else "head"].append(weight.numpy())
+    return groups

@@ -1,0 +1,36 @@
+"""The table of probes by frameworks: which check judges what a probe finds, and on what models.
+
+Each framework's test module makes its pipelines: a healthy one, and for each probe one with the
+fault that the probe is for, or the reason why the framework has no such thing.
+"""
+
+from __future__ import annotations
+
+from pytest_bertcheck.diagnosis import diagnose
+from pytest_bertcheck.probes import PROBES
+
+JUDGES = {
+    "predicted": "not_collapsed",
+    "decoded": "decoding_consistent",
+    "encoded": "inputs_distinct",
+    "repeated": "deterministic",
+    "rebatched": "batch_invariant",
+    "padded": "padding_invariant",
+    "reloaded": "reload_equal",
+    "tail": "truncation_harmless",
+    "stepped": "weights_updated",
+    "overfitted": "overfits_small_batch",
+    "reference": "not_far_below_reference",
+}
+"""Probe -> the check that says whether its outcome is healthy."""
+
+assert list(JUDGES) == [probe.function.__name__ for probe in PROBES]
+
+
+def judged(pipeline, probe):
+    """Return the verdict on what a probe finds of a pipeline, and the summary, for a failure."""
+    evidence = pipeline.observe()
+    findings = {finding.check: finding for finding in diagnose(evidence).findings}
+    finding = findings[JUDGES[probe]]
+    failures = None if evidence.failed_probes is None else evidence.failed_probes.tolist()
+    return finding.verdict.value, finding.summary, failures
