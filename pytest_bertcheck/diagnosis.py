@@ -32,6 +32,10 @@ SIGNS: dict[str, tuple[str, str]] = {
         "a fresh copy cannot learn a small batch by heart",
         "a fresh copy learns a small batch by heart",
     ),
+    "class-worse-than-baseline": (
+        "{worst_label!r} is right {worst_label_now:.1%} of the time, was {worst_label_before:.1%}",
+        "no label is answered worse than by the baseline",
+    ),
     "collapsed": ("one label is the answer to everything", "answers use several labels"),
     "confidence-faint": ("the outputs commit to no label", "the outputs are sure of their labels"),
     "confidence-lost-since-training": (
@@ -70,6 +74,10 @@ SIGNS: dict[str, tuple[str, str]] = {
         "the reported loss is not the cross-entropy of these outputs",
     ),
     "loss-not-finite": ("the loss ended at NaN or infinity", ""),
+    "negative-flips-many": (
+        "{negative_flip_rate:.1%} of the answers were right and are wrong now",
+        "",
+    ),
     "no-step-taken": ("no optimizer step was taken", ""),
     "one-unit-always-1": (
         "the one output is exactly 1 for all inputs, as a softmax over one unit always is",
@@ -151,6 +159,10 @@ SIGNS: dict[str, tuple[str, str]] = {
         "the validation loss moved",
     ),
     "weights-not-a-number": ("the change of the weights is not a number", ""),
+    "worse-than-baseline": (
+        "{negative_flips} answers flipped to wrong, {positive_flips} to right",
+        "in all the answers are no worse than the baseline's",
+    ),
     "weights-unloaded": ("loading left weights at random values", "all weights were loaded"),
 }
 
@@ -261,7 +273,11 @@ TABLE: dict[str, Row] = {
             "collapsed": (1, -1),
             "val-loss-learnt": (-4, 1),
             "rate-far-below-usual": (-3, 0),
-            "no-step-taken": (-5, 0),
+            "negative-flips-many": (
+        "{negative_flip_rate:.1%} of the answers were right and are wrong now",
+        "",
+    ),
+    "no-step-taken": (-5, 0),
             "steps-few": (-2, 0),
             "weights-unloaded": (-4, 0),
             "confidence-lost-since-training": (-3, 0),
@@ -387,7 +403,11 @@ TABLE: dict[str, Row] = {
         forbids=(*INPUTS_LOST, *DECODING, "train-loss-huge"),
         weights={
             "steps-few": (5, -4),
-            "no-step-taken": (2, 0),
+            "negative-flips-many": (
+        "{negative_flip_rate:.1%} of the answers were right and are wrong now",
+        "",
+    ),
+    "no-step-taken": (2, 0),
             "less-than-an-epoch": (2, 0),
             "train-loss-learnt": (-5, 1),
             "val-loss-learnt": (-5, 1),
@@ -403,7 +423,11 @@ TABLE: dict[str, Row] = {
         requires=((*BAD_OUTCOME, "cannot-overfit"),),
         forbids=(*INPUTS_LOST, *DECODING, "train-loss-huge"),
         weights={
-            "no-step-taken": (6, 0),
+            "negative-flips-many": (
+        "{negative_flip_rate:.1%} of the answers were right and are wrong now",
+        "",
+    ),
+    "no-step-taken": (6, 0),
             "rate-zero-or-negative": (4, 0),
             "head-not-updated": (6, -3),
             "encoder-not-updated": (4, -2),
@@ -504,6 +528,18 @@ TABLE: dict[str, Row] = {
         },
         fix="predict with shuffle=False and keep y_true beside the texts",
         settled_by="predict a few rows one at a time: are those answers right?",
+    ),
+    "regression": Row(
+        requires=(("worse-than-baseline", "class-worse-than-baseline", "negative-flips-many"),),
+        # Whatever broke the model made it worse than the one before, too.
+        forbids=(*BAD_OUTCOME, *DECODING, "permutation-recovered", "order-recovered"),
+        weights={
+            "worse-than-baseline": (3, 0),
+            "class-worse-than-baseline": (3, 0),
+            "negative-flips-many": (3, 0),
+        },
+        fix="keep the model in production, and read the rows that were lost",
+        settled_by="evaluate both models on fresh examples",
     ),
 }
 """What each cause predicts; causes that a check establishes as a fact need no row."""
