@@ -21,6 +21,7 @@ from scipy.special import log_softmax, softmax
 
 from pytest_bertcheck import Evidence
 from pytest_bertcheck.checks.outputs import label_weights
+from pytest_bertcheck.statistics import confusion_matrix
 
 __all__ = [
     "CELLS",
@@ -478,11 +479,20 @@ def references(
     whole = answers()
     kept = np.where(generator.random(n) < 0.1, answers(), whole)
     baseline_logits, baseline_y_pred = model.answer(generator, y_true)
+    # The baseline was made on this evaluation set, or on another one of this or another balance.
+    elsewhere = generator.choice([0.0, 1.0, generator.random()])
+    other = (1 - elsewhere) * prior + elsewhere * generator.dirichlet(np.ones(num_labels))
+    y_before = y_true if generator.random() < 0.5 else generator.choice(num_labels, n, p=other)
+    before = baseline_y_pred if y_before is y_true else model.answer(generator, y_before)[1]
     return {
         "reference_y_pred": whole,
         "kept_reference_y_pred": kept,
         "baseline_y_pred": baseline_y_pred,
         "baseline_logits": baseline_logits,
+        "baseline_confusion": confusion_matrix(y_before, before, num_labels).cells.toarray(),
+        "baseline_gates": int(generator.choice([1, 1, 1, 4])),
+        "baseline_margin": float(generator.choice([0.0, 0.0, 0.02])),
+        "example_keys": [f"text {row}" for row in range(n)],
     }
 
 

@@ -18,7 +18,7 @@ from .evidence import Evidence
 from .findings import CAUSES, STAGES, Cause, Diagnosis, Finding, LabelCount, Verdict
 from .statistics import label_counts
 
-__all__ = ["SIGNS", "TABLE", "Row", "diagnose", "rank_causes"]
+__all__ = ["SIGNS", "TABLE", "Row", "diagnose", "overall", "rank_causes"]
 
 SIGNS: dict[str, tuple[str, str]] = {
     # sign: (sentence when seen, sentence when looked for and not seen), with the statistics of the
@@ -220,7 +220,8 @@ class Row:
     settled_by: str = ""
 
 
-BAD_OUTCOME = ("collapsed", "far-below-reference", "below-chance", "no-progress")
+BROKEN = ("collapsed", "far-below-reference", "below-chance")
+BAD_OUTCOME = (*BROKEN, "no-progress")
 INPUTS_LOST = ("inputs-equal", "inputs-empty", "inputs-unknown")
 DECODING = ("decoding-costs",)
 
@@ -273,11 +274,7 @@ TABLE: dict[str, Row] = {
             "collapsed": (1, -1),
             "val-loss-learnt": (-4, 1),
             "rate-far-below-usual": (-3, 0),
-            "negative-flips-many": (
-        "{negative_flip_rate:.1%} of the answers were right and are wrong now",
-        "",
-    ),
-    "no-step-taken": (-5, 0),
+            "no-step-taken": (-5, 0),
             "steps-few": (-2, 0),
             "weights-unloaded": (-4, 0),
             "confidence-lost-since-training": (-3, 0),
@@ -403,11 +400,7 @@ TABLE: dict[str, Row] = {
         forbids=(*INPUTS_LOST, *DECODING, "train-loss-huge"),
         weights={
             "steps-few": (5, -4),
-            "negative-flips-many": (
-        "{negative_flip_rate:.1%} of the answers were right and are wrong now",
-        "",
-    ),
-    "no-step-taken": (2, 0),
+            "no-step-taken": (2, 0),
             "less-than-an-epoch": (2, 0),
             "train-loss-learnt": (-5, 1),
             "val-loss-learnt": (-5, 1),
@@ -423,11 +416,7 @@ TABLE: dict[str, Row] = {
         requires=((*BAD_OUTCOME, "cannot-overfit"),),
         forbids=(*INPUTS_LOST, *DECODING, "train-loss-huge"),
         weights={
-            "negative-flips-many": (
-        "{negative_flip_rate:.1%} of the answers were right and are wrong now",
-        "",
-    ),
-    "no-step-taken": (6, 0),
+            "no-step-taken": (6, 0),
             "rate-zero-or-negative": (4, 0),
             "head-not-updated": (6, -3),
             "encoder-not-updated": (4, -2),
@@ -532,7 +521,7 @@ TABLE: dict[str, Row] = {
     "regression": Row(
         requires=(("worse-than-baseline", "class-worse-than-baseline", "negative-flips-many"),),
         # Whatever broke the model made it worse than the one before, too.
-        forbids=(*BAD_OUTCOME, *DECODING, "permutation-recovered", "order-recovered"),
+        forbids=(*BROKEN, *DECODING, "permutation-recovered", "order-recovered"),
         weights={
             "worse-than-baseline": (3, 0),
             "class-worse-than-baseline": (3, 0),
@@ -588,7 +577,7 @@ def diagnose(
         raise TypeError(f"diagnose: expected an Evidence, got {type(evidence).__name__}")
     findings = run_checks(evidence, checks, alpha=alpha)
     return Diagnosis(
-        verdict=_overall(findings),
+        verdict=overall(findings),
         causes=rank_causes(findings),
         findings=findings,
         labels=_label_counts(evidence),
@@ -596,7 +585,8 @@ def diagnose(
     )
 
 
-def _overall(findings: Sequence[Finding]) -> Verdict:
+def overall(findings: Sequence[Finding]) -> Verdict:
+    """Return the verdict of all findings together."""
     for verdict in (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED):
         if any(finding.verdict is verdict for finding in findings):
             return verdict

@@ -42,6 +42,7 @@ def observe(pipeline: Pipeline) -> Evidence:
         "dataset_label_names": pipeline.dataset_label_names,
         "max_length": pipeline.max_length,
         "y_train": pipeline.y_train,
+        "example_keys": pipeline.texts,
         **pipeline.recorded,
     }
     if pipeline.decode is not None:

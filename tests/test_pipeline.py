@@ -16,6 +16,7 @@ from sklearn.preprocessing import LabelEncoder
 from pytest_bertcheck import Evidence, Pipeline, check_pipeline, diagnose, parametrize_with_checks
 from pytest_bertcheck.checks import suite_checks
 from pytest_bertcheck.probes import PROBES, SAMPLE_SIZE
+from pytest_bertcheck.statistics import confusion_matrix
 
 from .simulate import NAMES, trained, write_texts
 
@@ -102,8 +103,11 @@ def failed(evidence):
 
 
 def test_a_healthy_pipeline_passes_every_check():
-    """A real classifier with every part handed over passes, and no check is left out."""
-    diagnosis = diagnose(healthy_evidence())
+    """A real classifier, every part handed over and itself in production, passes every check."""
+    fields = healthy_evidence().fields()
+    size = confusion_matrix(fields["y_true"], fields["y_pred"], 3).cells.toarray()
+    fields |= {"baseline_y_pred": fields["y_pred"], "baseline_confusion": size}
+    diagnosis = diagnose(Evidence(**fields))
     verdicts = {finding.check: finding.verdict.value for finding in diagnosis.findings}
     assert {"passed"} == set(verdicts.values()), verdicts
     assert len(suite_checks()) == len(verdicts)
@@ -129,7 +133,7 @@ def test_each_part_is_observed_where_it_belongs():
 def test_the_least_pipeline():
     """predict, texts and labels are enough: outputs, and a second call, are observed."""
     evidence = Pipeline(RUN.logits, RUN.texts, RUN.y_true).observe()
-    assert {"y_true", "logits", "repeated_logits"} == set(evidence.fields())
+    assert {"y_true", "logits", "repeated_logits", "example_keys"} == set(evidence.fields())
     assert "passed" == diagnose(evidence).verdict
 
 

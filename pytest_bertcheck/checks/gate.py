@@ -33,6 +33,7 @@ MOST_FLIPS = 100
 DROP = 0.05
 """Loss of accuracy that a gate has to see: one answer in twenty."""
 
+LOST = "train on more examples of what was lost, and keep the old model until then"
 ACCEPT = "to accept the new model all the same: pytest --bertcheck --bertcheck-update"
 
 Array = npt.NDArray[Any]
@@ -59,11 +60,13 @@ class _Pairs:
 
     @property
     def lost(self) -> Array:
-        return (self.before == self.y_true) & (self.now != self.y_true)
+        lost: Array = (self.before == self.y_true) & (self.now != self.y_true)
+        return lost
 
     @property
     def won(self) -> Array:
-        return (self.before != self.y_true) & (self.now == self.y_true)
+        won: Array = (self.before != self.y_true) & (self.now == self.y_true)
+        return won
 
     def counts(self, rows: Array | slice = slice(None)) -> tuple[int, int, int]:
         """Return the numbers of flips to wrong, of flips to right and of examples."""
@@ -109,7 +112,7 @@ def _examples_to_see(drop: float, alpha: float, gates: int, margin: float) -> in
         lost = int(stats.binom.ppf(0.2, trials, drop + margin))
         return statistics.paired_worse(lost, 0, trials, margin=margin) <= wanted
 
-    while not seen(high) and high < 2**22:
+    while not seen(high) and high < 2**20:
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
@@ -187,7 +190,7 @@ def no_regression(evidence: Evidence, *, alpha: float = ALPHA, drop: float = DRO
             signs={"worse-than-baseline": True},
             table=(("example", "true", "baseline", "now"), *flipped),
         )
-    needed = _examples_to_see(drop, alpha, gates, margin)
+    needed, fix = _examples_to_see(drop, alpha, gates, margin), ""
     if total < needed:
         fresh = _examples_to_see(drop, alpha, 1, margin)
         if gates == 1 or total < fresh:
@@ -197,11 +200,13 @@ def no_regression(evidence: Evidence, *, alpha: float = ALPHA, drop: float = DRO
             summary = f"evaluation set spent: after {gates:,} gates {total:,} rows may miss "
             summary += f"a drop of {drop:.0%}"
             advice = f"{fresh:,} fresh rows would tell"
+            fix = "ask the model in production on fresh rows: pytest --bertcheck --bertcheck-update"
         return Finding(
             Verdict.INCONCLUSIVE,
             f"{summary}; {advice}",
             statistics={**numbers, "needed": needed, "fresh": fresh},
             p_value=p_value,
+            fix=fix,
             signs={"worse-than-baseline": False},
         )
     return Finding(
@@ -297,10 +302,7 @@ def no_class_regression(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         },
         p_value=p_value,
         causes=("regression",),
-        fix="\n".join(
-            ["train on more examples of what was lost, and keep the old model until then:"]
-            + [*shown, f"# {ACCEPT}"]
-        ),
+        fix="\n".join([f"{LOST}:", *shown, f"# {ACCEPT}"]),
         signs={"class-worse-than-baseline": True},
         table=_class_table(names, labels, counts, p_values),
     )
@@ -389,7 +391,9 @@ def few_negative_flips(
             p_value=above,
         )
     gap = abs(lost / total - max_rate)
-    needed = ceil(float(stats.norm.isf(alpha)) ** 2 * max_rate * (1 - max_rate) / max(gap, 1e-4)**2)
+    needed = ceil(
+        float(stats.norm.isf(alpha)) ** 2 * max_rate * (1 - max_rate) / max(gap, 1e-4) ** 2
+    )
     needed = max(needed, ceil(np.log(alpha) / np.log1p(-max_rate)))
     return Finding(
         Verdict.INCONCLUSIVE,
@@ -430,7 +434,7 @@ def labels_match_baseline(evidence: Evidence, *, alpha: float = ALPHA) -> Findin
     if found.verdict is Verdict.PASSED:
         return Finding(
             Verdict.PASSED,
-            f"answers of the baseline and of the new model mean the same labels, n = {rows.sum():,}",
+            f"the answers mean the same labels as those of the baseline, n = {rows.sum():,}",
             p_value=found.p_value,
         )
     moved = [label for label, target in enumerate(numbers["permutation"]) if label != target]
