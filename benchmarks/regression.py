@@ -78,55 +78,54 @@ def false_alarms(pairs: int, *, alpha: float, seed: int = 0) -> dict[str, int]:
     return failed
 
 
-def evidence_of(number: int, n: int = 400) -> Evidence:
+ROWS = 2000
+
+
+def evidence_of(number: int) -> Evidence:
     """Return evidence of a model that answers ``number`` rows wrongly, of the same examples."""
-    y_true = np.arange(n) % 3
+    rows = np.arange(ROWS)
+    y_true = rows % 3
     return Evidence(
         y_true=y_true,
-        y_pred=np.where(np.arange(n) < number % n, (y_true + 1) % 3, y_true),
+        y_pred=np.where(rows < number, (y_true + 1) % 3, y_true),
         dataset_label_names=["business", "culture", "sport"],
-        example_keys=[f"article {row}" for row in range(n)],
+        example_keys=[f"article {row}" for row in range(ROWS)],
     )
 
 
 def kill_at_random(folder: Path, times: int, *, seed: int = 0) -> tuple[int, list[str]]:
     """Kill a process at random moments while it writes a baseline again and again.
 
-    Returns how many different models the baseline was found at, and what was wrong. After each kill
-    it must be whole and hold a model that the process had come to: the last one that it announced,
-    or the one before.
+    Returns at how many different models the baseline was found, and what was wrong: after each kill
+    it has to be whole, and to hold the last model that the process began to write, or the one
+    before.
     """
     generator = np.random.default_rng(seed)
     path = folder / "killed.json"
     update_baseline(path, evidence_of(0))
-    start, problems, seen = 1, [], set()
+    held, problems, seen = 0, [], set()
     for _ in range(times):
-        process = subprocess.Popen(
-            [sys.executable, "-c", UPDATE, str(path), str(start), "100000"],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout is not None
-        last = int(process.stdout.readline())  # the first update begins now
-        time.sleep(float(generator.uniform(0, 0.06)))
-        process.send_signal(signal.SIGKILL)
-        announced = [int(line) for line in process.stdout.read().split()]
-        process.wait()
-        last = max([last, *announced])
+        start = held + 1
+        command = [sys.executable, "-c", UPDATE, str(path), str(start), "100000"]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            begun = [int(process.stdout.readline())]
+            time.sleep(float(generator.uniform(0, 0.15)))
+            process.send_signal(signal.SIGKILL)
+            begun += [int(line) for line in process.stdout.read().split()]
         try:
-            wrong = read_baseline(path)
+            baseline = read_baseline(path)
         except (OSError, ValueError) as error:
             problems.append(f"unreadable: {error}")
             continue
-        found = int((wrong.y_pred != np.arange(400) % 3).sum())
-        allowed = {evidence_of(number).y_pred.tobytes() for number in (last - 1, last)}
-        if np.asarray(wrong.y_pred, dtype=evidence_of(0).y_pred.dtype).tobytes() not in allowed:
-            problems.append(f"neither old nor new: {found} wrong rows, update {last}")
-        if wrong.summary["metrics"]["accuracy"]["value"] != round(1 - found / 400, 6):
+        found = int((baseline.y_pred != evidence_of(0).y_true).sum())
+        old, new = (held if len(begun) == 1 else begun[-2]), begun[-1]
+        if found not in (old, new) or (baseline.y_pred != evidence_of(found).y_pred).any():
+            problems.append(f"neither {old} nor {new}: {found} wrong rows")
+        if baseline.summary["metrics"]["accuracy"]["value"] != round(1 - found / ROWS, 6):
             problems.append(f"summary and answers are of two models: {found} wrong rows")
+        held = found
         seen.add(found)
-        start = last + 1
     return len(seen), problems
 
 

@@ -125,7 +125,8 @@ def _read(path: Path) -> Baseline:
         )
     answers = path.parent / str(summary.get("predictions"))
     try:
-        with np.load(answers, allow_pickle=False) as stored:
+        # Opened here: NumPy leaves a file open that it cannot read.
+        with answers.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             baseline = Baseline(summary, stored["keys"], stored["y_pred"])
     except (KeyError, ValueError, zipfile.BadZipFile) as error:
         raise BaselineMismatch(
