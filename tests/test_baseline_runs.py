@@ -171,7 +171,7 @@ def test_a_missing_baseline_gives_the_command(runs: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(
         [
             "no baseline: expected the file bertcheck_baselines/mail.json, found none",
-            "fix: * --bertcheck-evidence=old.npz -q --bertcheck-update",
+            "fix:   pytest*--bertcheck-evidence=old.npz -q *--bertcheck-update",
         ]
     )
 
