@@ -127,6 +127,8 @@ class Session:
         What a check sees.
     accuracy, recalls
         Probability that an answer is right, and that of each label, (C,).
+    negative_flip_rate
+        Probability that the model before is right and this one, as good, is wrong.
     reference
         Draws the out-of-fold probabilities of the training rows again.
     """
@@ -137,6 +139,7 @@ class Session:
     evidence: Evidence
     accuracy: float
     recalls: Array
+    negative_flip_rate: float
     reference: Callable[[np.random.Generator], Array]
 
 
@@ -200,6 +203,7 @@ def healthy_session(
         evidence=Evidence(**_kept(generator, fields, recorded)),
         accuracy=float(prior @ np.diag(rates)),
         recalls=np.diag(rates),
+        negative_flip_rate=float(prior @ (np.diag(rates) * (1 - np.diag(rates)))),
         reference=reference,
     )
 

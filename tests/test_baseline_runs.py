@@ -198,7 +198,7 @@ def test_the_gate_names_the_worst_flips(runs: pytest.Pytester) -> None:
     result = check(runs, "worse")
     result.stdout.fnmatch_lines(
         [
-            "worse than the baseline: 80.7% right, was 93.3%; lost 38 rows, won 0, p *",
+            "worse than the baseline: 80.7% right, was 93.3%; lost 38, won 0, p *",
             "*example*true*baseline*now*",
             "*text 0 *ham*ham*phish*",
             "cause: regression*",

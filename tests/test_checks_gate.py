@@ -366,6 +366,18 @@ def test_a_change_of_the_model_is_not_taken_for_a_prior_shift(labelled):
     assert "the model changed" in finding.summary
 
 
+def test_a_change_of_the_model_is_left_to_the_paired_test_where_there_are_pairs():
+    """With true labels and the baseline's answers, another model is not inconclusive for that."""
+    y_true = np.arange(300) % 3
+    evidence = Evidence(
+        y_true=y_true, y_pred=np.zeros(300, dtype=int), baseline_y_pred=y_true, label_names=NAMES,
+        baseline_confusion=100 * np.eye(3),
+    )  # fmt: skip
+    finding = run_check("label_shares_explained", evidence)
+    assert "passed" == finding.verdict
+    assert "the model changed" in finding.summary
+
+
 @pytest.mark.simulation
 def test_shares_are_rarely_blamed_on_a_model_that_did_not_change():
     """Of 500 shifts of the data under one model, hardly any is taken for another model."""

@@ -175,7 +175,7 @@ def no_regression(evidence: Evidence, *, alpha: float = ALPHA, drop: float = DRO
         "gates": gates,
     }
     rates = f"{right_now / total:.1%} right, was {right_before / total:.1%}"
-    flips = f"lost {count(lost, 'row')}, won {won:,}"
+    flips = f"lost {lost:,}, won {won:,}"
     if p_value <= alpha:
         flipped = _worst_flips(evidence, pairs)
         by = f" by over {margin:.3g}" if margin else ""
@@ -474,7 +474,8 @@ def label_shares_explained(evidence: Evidence, *, alpha: float = ALPHA) -> Findi
     estimation finds the shares of the true labels under which the rates of the baseline's confusion
     matrix give the answers seen; with ``y_true`` those shares are known. If they do, the data
     changed; if no shares do (a normal approximation, Bonferroni over the labels), the model did,
-    and the finding is inconclusive: a model that changed need not be worse. It never fails.
+    and the finding is inconclusive, unless ``no_regression`` has what it needs: a model that
+    changed need not be worse. It never fails.
 
     Source: Lipton, Wang and Smola (2018), Detecting and Correcting for Label Shift with Black Box
     Predictors, ICML 35.
@@ -530,12 +531,17 @@ def label_shares_explained(evidence: Evidence, *, alpha: float = ALPHA) -> Findi
             statistics=numbers,
             table=table,
         )
+    changed = f"{moved}: the model changed, the data do not explain it"
+    missing = () if known else ("y_true",)
+    missing += () if evidence.baseline_answers is not None else ("baseline_y_pred",)
+    if not missing:  # then no_regression tells whether it is worse
+        return Finding(Verdict.PASSED, changed, statistics=numbers, table=table)
     return Finding(
         Verdict.INCONCLUSIVE,
-        f"{moved}: the model changed, the data do not explain it",
+        changed,
         statistics=numbers,
-        fix="no_regression tells whether it is worse: give y_true and the baseline's answers",
-        needs=() if known else ("y_true",),
+        fix="with true labels and the baseline's answers no_regression tells whether it is worse",
+        needs=missing,
         table=table,
     )
 
