@@ -73,7 +73,7 @@ class Pipeline:
     ...     y_true=[0, 1],
     ... )
     >>> pipeline.observe()
-    Evidence(y_true=(2,), logits=(2, 2), repeated_logits=(2, 2))
+    Evidence(y_true=(2,), logits=(2, 2), repeated_logits=(2, 2), example_keys=(2,))
     """
 
     predict: Callable[[Sequence[str]], Any]

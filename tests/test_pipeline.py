@@ -103,14 +103,15 @@ def failed(evidence):
 
 
 def test_a_healthy_pipeline_passes_every_check():
-    """A real classifier, every part handed over and itself in production, passes every check."""
+    """A real classifier with every part, itself in production, passes; 150 rows may miss a drop."""
     fields = healthy_evidence().fields()
     size = confusion_matrix(fields["y_true"], fields["y_pred"], 3).cells.toarray()
     fields |= {"baseline_y_pred": fields["y_pred"], "baseline_confusion": size}
     diagnosis = diagnose(Evidence(**fields))
     verdicts = {finding.check: finding.verdict.value for finding in diagnosis.findings}
-    assert {"passed"} == set(verdicts.values()), verdicts
     assert len(suite_checks()) == len(verdicts)
+    assert "inconclusive" == verdicts.pop("no_regression")
+    assert {"passed"} == set(verdicts.values()), verdicts
 
 
 def test_each_part_is_observed_where_it_belongs():

@@ -532,8 +532,8 @@ def label_shares_explained(evidence: Evidence, *, alpha: float = ALPHA) -> Findi
             table=table,
         )
     changed = f"{moved}: the model changed, the data do not explain it"
-    missing = () if known else ("y_true",)
-    missing += () if evidence.baseline_answers is not None else ("baseline_y_pred",)
+    wanted = {"y_true": known, "baseline_y_pred": evidence.baseline_answers is not None}
+    missing = tuple(name for name, given in wanted.items() if not given)
     if not missing:  # then no_regression tells whether it is worse
         return Finding(Verdict.PASSED, changed, statistics=numbers, table=table)
     return Finding(
