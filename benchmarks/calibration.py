@@ -63,6 +63,9 @@ LIMITS: dict[str, Callable[[Session, np.random.Generator], dict[str, Any]]] = {
     "every_class_predicted": lambda session, _: {
         "min_recall": float(np.clip(session.recalls.min(), 1e-9, 0.999))
     },
+    "few_negative_flips": lambda session, _: {
+        "max_rate": float(np.clip(session.negative_flip_rate, 1e-9, 0.999))
+    },
     # As high as the author may set it, or anything below.
     "metric_at_least": lambda session, generator: {
         "limit": session.accuracy * float(generator.choice([1.0, generator.random()]))

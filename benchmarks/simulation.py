@@ -21,6 +21,7 @@ from scipy.special import log_softmax, softmax
 
 from pytest_bertcheck import Evidence
 from pytest_bertcheck.checks.outputs import label_weights
+from pytest_bertcheck.statistics import confusion_matrix
 
 __all__ = [
     "CELLS",
@@ -126,6 +127,8 @@ class Session:
         What a check sees.
     accuracy, recalls
         Probability that an answer is right, and that of each label, (C,).
+    negative_flip_rate
+        Probability that the model before is right and this one, as good, is wrong.
     reference
         Draws the out-of-fold probabilities of the training rows again.
     """
@@ -136,6 +139,7 @@ class Session:
     evidence: Evidence
     accuracy: float
     recalls: Array
+    negative_flip_rate: float
     reference: Callable[[np.random.Generator], Array]
 
 
@@ -199,6 +203,7 @@ def healthy_session(
         evidence=Evidence(**_kept(generator, fields, recorded)),
         accuracy=float(prior @ np.diag(rates)),
         recalls=np.diag(rates),
+        negative_flip_rate=float(prior @ (np.diag(rates) * (1 - np.diag(rates)))),
         reference=reference,
     )
 
@@ -478,11 +483,20 @@ def references(
     whole = answers()
     kept = np.where(generator.random(n) < 0.1, answers(), whole)
     baseline_logits, baseline_y_pred = model.answer(generator, y_true)
+    # The baseline was made on this evaluation set, or on another one of this or another balance.
+    elsewhere = generator.choice([0.0, 1.0, generator.random()])
+    other = (1 - elsewhere) * prior + elsewhere * generator.dirichlet(np.ones(num_labels))
+    y_before = y_true if generator.random() < 0.5 else generator.choice(num_labels, n, p=other)
+    before = baseline_y_pred if y_before is y_true else model.answer(generator, y_before)[1]
     return {
         "reference_y_pred": whole,
         "kept_reference_y_pred": kept,
         "baseline_y_pred": baseline_y_pred,
         "baseline_logits": baseline_logits,
+        "baseline_confusion": confusion_matrix(y_before, before, num_labels).cells.toarray(),
+        "baseline_gates": int(generator.choice([1, 1, 1, 4])),
+        "baseline_margin": float(generator.choice([0.0, 0.0, 0.02])),
+        "example_keys": [f"text {row}" for row in range(n)],
     }
 
 

@@ -308,7 +308,7 @@ def described_parameters(documented: object) -> dict[str, str]:
 def options_page() -> str:
     """Return the options as ``pytest --help`` shows them, and the settings of the TOML files."""
     attributes = described_attributes(Settings)
-    defaults = {field.name: field.default for field in dataclasses.fields(Settings)}
+    defaults = dataclasses.asdict(Settings())
     rows = [
         (f"`{key}`", kind.__name__, shown(defaults[key]), attributes[key])
         for key, kind in KEYS.items()
@@ -341,7 +341,7 @@ def described_attributes(documented: type) -> dict[str, str]:
 
 def shown(value: object) -> str:
     """Return a default for the table."""
-    if value is None:
+    if value is None or value == {}:
         return "not set"
     return str(value).lower() if isinstance(value, bool) else f"`{value}`"
 

@@ -23,6 +23,7 @@ _MODULES = {
         "assert_decoding_consistent",
         "assert_deterministic",
         "assert_every_class_predicted",
+        "assert_few_negative_flips",
         "assert_inputs_distinct",
         "assert_label_mapping_consistent",
         "assert_labels_clean",
@@ -33,6 +34,8 @@ _MODULES = {
         "assert_logits_valid",
         "assert_loss_matches_outputs",
         "assert_metric_at_least",
+        "assert_no_class_regression",
+        "assert_no_regression",
         "assert_not_collapsed",
         "assert_not_far_below_reference",
         "assert_not_far_below_validation",
@@ -75,6 +78,7 @@ if TYPE_CHECKING:
     from .assertions import assert_decoding_consistent as assert_decoding_consistent
     from .assertions import assert_deterministic as assert_deterministic
     from .assertions import assert_every_class_predicted as assert_every_class_predicted
+    from .assertions import assert_few_negative_flips as assert_few_negative_flips
     from .assertions import assert_inputs_distinct as assert_inputs_distinct
     from .assertions import assert_label_mapping_consistent as assert_label_mapping_consistent
     from .assertions import assert_labels_clean as assert_labels_clean
@@ -85,6 +89,8 @@ if TYPE_CHECKING:
     from .assertions import assert_logits_valid as assert_logits_valid
     from .assertions import assert_loss_matches_outputs as assert_loss_matches_outputs
     from .assertions import assert_metric_at_least as assert_metric_at_least
+    from .assertions import assert_no_class_regression as assert_no_class_regression
+    from .assertions import assert_no_regression as assert_no_regression
     from .assertions import assert_not_collapsed as assert_not_collapsed
     from .assertions import assert_not_far_below_reference as assert_not_far_below_reference
     from .assertions import assert_not_far_below_validation as assert_not_far_below_validation

@@ -30,6 +30,7 @@ __all__ = [
     "assert_decoding_consistent",
     "assert_deterministic",
     "assert_every_class_predicted",
+    "assert_few_negative_flips",
     "assert_inputs_distinct",
     "assert_label_mapping_consistent",
     "assert_labels_clean",
@@ -40,6 +41,8 @@ __all__ = [
     "assert_logits_valid",
     "assert_loss_matches_outputs",
     "assert_metric_at_least",
+    "assert_no_class_regression",
+    "assert_no_regression",
     "assert_not_collapsed",
     "assert_not_far_below_reference",
     "assert_not_far_below_validation",
@@ -957,6 +960,120 @@ def assert_predictions_aligned(
     _judge("predictions_aligned", evidence, alpha, strict)
 
 
+def assert_no_regression(
+    outputs: Any,
+    baseline_outputs: Any,
+    *,
+    y_true: Any,
+    label_names: Any = None,
+    example_keys: Any = None,
+    margin: float = 0.0,
+    drop: float = 0.05,
+    alpha: float = ALPHA,
+    strict: bool = False,
+) -> None:
+    """Assert that a new model is at least as often right as an old one, on the same examples.
+
+    Parameters
+    ----------
+    outputs, baseline_outputs : (n, C) float or (n,) int
+        Logits or label ids of the new model and of the old one, row by row.
+    y_true : (n,) int
+        True label ids.
+    label_names : (C,) str, optional
+        Names by id, for the message.
+    example_keys : (n,) str, optional
+        Texts or ids of the examples, for the message, which names the worst flips.
+    margin
+        How much of the accuracy may be lost.
+    drop
+        Loss of accuracy that the examples have to be enough for; if not, it is inconclusive.
+
+    Raises
+    ------
+    AssertionError
+        If it is significantly less often right: McNemar's exact test, one-sided.
+
+    Examples
+    --------
+    >>> y_true = [0, 1, 2] * 100
+    >>> assert_no_regression(y_true, y_true, y_true=y_true)
+    """
+    evidence = _against(
+        outputs, baseline_outputs, y_true, label_names, example_keys, baseline_margin=margin
+    )
+    _judge("no_regression", evidence, alpha, strict, drop=drop)
+
+
+def assert_no_class_regression(
+    outputs: Any,
+    baseline_outputs: Any,
+    *,
+    y_true: Any,
+    label_names: Any = None,
+    example_keys: Any = None,
+    margin: float = 0.0,
+    alpha: float = ALPHA,
+    strict: bool = False,
+) -> None:
+    """Assert that a new model is at least as often right on each label as an old one.
+
+    Parameters
+    ----------
+    outputs, baseline_outputs, y_true, label_names, example_keys, margin
+        As for :func:`assert_no_regression`.
+
+    Raises
+    ------
+    AssertionError
+        If it is significantly less often right on some label: McNemar's exact test for each label,
+        by Holm's method.
+
+    Examples
+    --------
+    >>> y_true = [0, 1, 2] * 100
+    >>> assert_no_class_regression(y_true, y_true, y_true=y_true)
+    """
+    evidence = _against(
+        outputs, baseline_outputs, y_true, label_names, example_keys, baseline_margin=margin
+    )
+    _judge("no_class_regression", evidence, alpha, strict)
+
+
+def assert_few_negative_flips(
+    outputs: Any,
+    baseline_outputs: Any,
+    *,
+    y_true: Any,
+    label_names: Any = None,
+    example_keys: Any = None,
+    max_rate: float = 0.05,
+    alpha: float = ALPHA,
+    strict: bool = False,
+) -> None:
+    """Assert that a new model is wrong on few of the examples that an old one gets right.
+
+    Parameters
+    ----------
+    outputs, baseline_outputs, y_true, label_names, example_keys
+        As for :func:`assert_no_regression`.
+    max_rate
+        Share of all examples that may flip from right to wrong.
+
+    Raises
+    ------
+    AssertionError
+        If significantly more do.
+
+    Examples
+    --------
+    >>> y_true = [0, 1, 2] * 100
+    >>> assert_few_negative_flips(y_true, y_true, y_true=y_true)
+    """
+    evidence = _against(outputs, baseline_outputs, y_true, label_names, example_keys)
+    _judge("few_negative_flips", evidence, alpha, strict, max_rate=max_rate)
+
+
 def assert_deterministic(logits: Any, repeated_logits: Any, *, strict: bool = False) -> None:
     """Assert that an identical second call returned the same outputs, both (n, C) float.
 
@@ -1170,6 +1287,15 @@ def _either(outputs: Any) -> dict[str, Any]:
         return {}
     array = outputs_to_array(outputs)
     return {"y_pred": array} if array.ndim == 1 else {"logits": array}
+
+
+def _against(
+    outputs: Any, baseline_outputs: Any, y_true: Any, names: Any, keys: Any, **fields: Any
+) -> Evidence:
+    """Return evidence of a model and of the one before it."""
+    before = {f"baseline_{name}": value for name, value in _either(baseline_outputs).items()}
+    own = {"y_true": y_true, "dataset_label_names": names, "example_keys": keys}
+    return Evidence(**own, **_either(outputs), **before, **fields)
 
 
 def _out_of_fold(

@@ -18,7 +18,7 @@ from .evidence import Evidence
 from .findings import CAUSES, STAGES, Cause, Diagnosis, Finding, LabelCount, Verdict
 from .statistics import label_counts
 
-__all__ = ["SIGNS", "TABLE", "Row", "diagnose", "rank_causes"]
+__all__ = ["SIGNS", "TABLE", "Row", "diagnose", "overall", "rank_causes"]
 
 SIGNS: dict[str, tuple[str, str]] = {
     # sign: (sentence when seen, sentence when looked for and not seen), with the statistics of the
@@ -31,6 +31,10 @@ SIGNS: dict[str, tuple[str, str]] = {
     "cannot-overfit": (
         "a fresh copy cannot learn a small batch by heart",
         "a fresh copy learns a small batch by heart",
+    ),
+    "class-worse-than-baseline": (
+        "{worst_label!r} is right {worst_label_now:.1%} of the time, was {worst_label_before:.1%}",
+        "no label is answered worse than by the baseline",
     ),
     "collapsed": ("one label is the answer to everything", "answers use several labels"),
     "confidence-faint": ("the outputs commit to no label", "the outputs are sure of their labels"),
@@ -80,6 +84,10 @@ SIGNS: dict[str, tuple[str, str]] = {
         "the reported loss is not the cross-entropy of these outputs",
     ),
     "loss-not-finite": ("the loss ended at NaN or infinity", ""),
+    "negative-flips-many": (
+        "{negative_flip_rate:.1%} of the answers were right and are wrong now",
+        "",
+    ),
     "no-step-taken": ("no optimizer step was taken", ""),
     "one-unit-always-1": (
         "the one output is exactly 1 for all inputs, as a softmax over one unit always is",
@@ -166,6 +174,10 @@ SIGNS: dict[str, tuple[str, str]] = {
         "the validation loss moved",
     ),
     "weights-not-a-number": ("the change of the weights is not a number", ""),
+    "worse-than-baseline": (
+        "{negative_flips} answers flipped to wrong, {positive_flips} to right",
+        "in all the answers are no worse than the baseline's",
+    ),
     "weights-unloaded": ("loading left weights at random values", "all weights were loaded"),
 }
 
@@ -224,14 +236,8 @@ class Row:
     settled_by: str = ""
 
 
-BAD_OUTCOME = (
-    "collapsed",
-    "far-below-reference",
-    "far-below-validation",
-    "below-chance",
-    "no-progress",
-    "at-chance",
-)
+BROKEN = ("collapsed", "far-below-reference", "far-below-validation", "below-chance")
+BAD_OUTCOME = (*BROKEN, "no-progress", "at-chance")
 INPUTS_LOST = ("inputs-equal", "inputs-empty", "inputs-unknown")
 DECODING = ("decoding-costs",)
 
@@ -578,6 +584,18 @@ TABLE: dict[str, Row] = {
         fix="predict with shuffle=False and keep y_true beside the texts",
         settled_by="predict a few rows one at a time: are those answers right?",
     ),
+    "regression": Row(
+        requires=(("worse-than-baseline", "class-worse-than-baseline", "negative-flips-many"),),
+        # Whatever broke the model made it worse than the one before, too.
+        forbids=(*BROKEN, *DECODING, "permutation-recovered", "order-recovered"),
+        weights={
+            "worse-than-baseline": (3, 0),
+            "class-worse-than-baseline": (3, 0),
+            "negative-flips-many": (3, 0),
+        },
+        fix="keep the model in production, and read the rows that were lost",
+        settled_by="evaluate both models on fresh examples",
+    ),
 }
 """What each cause predicts; causes that a check establishes as a fact need no row."""
 
@@ -625,7 +643,7 @@ def diagnose(
         raise TypeError(f"diagnose: expected an Evidence, got {type(evidence).__name__}")
     findings = run_checks(evidence, checks, alpha=alpha)
     return Diagnosis(
-        verdict=_overall(findings),
+        verdict=overall(findings),
         causes=rank_causes(findings),
         findings=findings,
         labels=_label_counts(evidence),
@@ -633,7 +651,8 @@ def diagnose(
     )
 
 
-def _overall(findings: Sequence[Finding]) -> Verdict:
+def overall(findings: Sequence[Finding]) -> Verdict:
+    """Return the verdict of all findings together."""
     for verdict in (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED):
         if any(finding.verdict is verdict for finding in findings):
             return verdict

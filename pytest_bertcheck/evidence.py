@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,20 +19,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .logits import probabilities_of, summarise
+from .logits import answers_of, probabilities_of, summarise
+from .messages import safe
 from .statistics import Confusion, confusion_matrix
 
 __all__ = ["Evidence", "label_names_of", "outputs_to_array"]
 
 Array = npt.NDArray[Any]
 
-IDS, TOKENS, FLOATS, COUNTS, SHARES, NAMES, NUMBER, NORM = (
+IDS, TOKENS, FLOATS, COUNTS, SHARES, NAMES, KEYS, NUMBER, NORM = (
     "label ids",
     "token ids",
     "floats",
     "counts",
     "shares",
     "names",
+    "keys",
     "whole number",
     "norm",
 )
@@ -115,8 +118,19 @@ class Evidence:
         Fields that a live pipeline did not give, each with its reason as ``field: reason``: since
         it lacks a part, or since the part raised, did not answer in time or gave what it should
         not.
+    example_keys : (n,) str
+        What identifies each example: its text, or an id of its own. A long one is kept as its
+        beginning and a hash. With it, reordered and extended evaluation sets pair up with a
+        baseline; without it, only rows in the same order do.
     baseline_y_pred, baseline_logits : (n,) int, (n, C) float
-        The model in production on the same examples.
+        The model in production on the same examples; -1 where it was not asked.
+    baseline_confusion : (C, C) int
+        How the model in production answered when its baseline was made: rows are true labels,
+        columns answers.
+    baseline_gates : int
+        How many models were accepted on this evaluation set, the one in production included.
+    baseline_margin : float in [0, 1]
+        How much of the accuracy a new model may lose against the one in production.
 
     Raises
     ------
@@ -175,8 +189,12 @@ class Evidence:
     unloaded_weights: Any = _field("(any,)", NAMES)
     skipped_probes: Any = _field("(any,)", NAMES)
     failed_probes: Any = _field("(any,)", NAMES)
+    example_keys: Any = _field("(n,)", KEYS)
     baseline_y_pred: Any = _field("(n,)", IDS)
     baseline_logits: Any = _field("(n, C)", FLOATS)
+    baseline_confusion: Any = _field("(C, C)", COUNTS)
+    baseline_gates: Any = _field("()", NUMBER)
+    baseline_margin: Any = _field("()", SHARES)
 
     def __new__(cls, *positional: Any, **fields: Any) -> Evidence:
         """Reject unknown fields; the generated ``__init__`` would not say which ones there are."""
@@ -375,6 +393,13 @@ class Evidence:
         return failed, skipped
 
     @cached_property
+    def baseline_answers(self) -> Any:
+        """What the model in production answered, (n,) int, or ``None``: as :attr:`answers`."""
+        if self.baseline_y_pred is not None or self.baseline_logits is None:
+            return self.baseline_y_pred
+        return answers_of(self.baseline_logits)
+
+    @cached_property
     def confusion(self) -> Confusion | None:
         """Counts of (true, answered) labels over the rows whose true id is in range."""
         if self.y_true is None or self.answers is None or self.num_labels is None:
@@ -551,7 +576,9 @@ def _convert(name: str, value: Any, *, shape: str, kind: str) -> Any:
         if name == "unloaded_weights" and isinstance(value, Iterable) and len([*value]) == 0:
             return np.asarray([], dtype=str)  # the one list of names that may be empty
         return np.asarray(label_names_of(value, name), dtype=str)
-    if kind in (NUMBER, NORM):
+    if kind == KEYS:
+        return _example_keys(name, value)
+    if shape == "()":
         return _scalar(name, value, kind)
     array = outputs_to_array(value, name)
     if array.dtype.kind not in "biuf":
@@ -581,6 +608,32 @@ def _convert(name: str, value: Any, *, shape: str, kind: str) -> Any:
     return view
 
 
+LONGEST_KEY = 74
+"""Letters of a key that is kept whole; of others 40 are, a space, a mark and 32 of the hash."""
+
+
+def _example_keys(name: str, value: Any) -> Array:
+    """Return keys of bounded length, so that one huge text does not make every row as long."""
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+        raise TypeError(f"{name}: expected a list of texts or ids, got {type(value).__name__}")
+    keys = np.asarray(value).ravel().tolist() if hasattr(value, "dtype") else [*value]
+    odd = [key for key in keys if not isinstance(key, (str, int, np.integer))]
+    if odd:
+        raise TypeError(f"{name}: expected texts or ids, got {odd[0]!r:.60} among them")
+    if not keys:
+        raise ValueError(f"{name}: expected at least one key, got none")
+    array = np.asarray([_short_key(str(key)) for key in keys])
+    array.flags.writeable = False
+    return array
+
+
+def _short_key(key: str) -> str:
+    if len(key) <= LONGEST_KEY and key.isprintable():
+        return key
+    content = key.encode("utf-8", "surrogatepass")
+    return f"{safe(key, 40)} #{hashlib.blake2b(content, digest_size=16).hexdigest()}"
+
+
 def _rank_advice(array: Array, kind: str) -> str:
     if kind == IDS and array.ndim == 2:
         return "; for one-hot labels or logits pass their argmax(axis=1)"
@@ -605,6 +658,10 @@ def _scalar(name: str, value: Any, kind: str) -> int | float:
     number = array.item()
     least = 0 if name in ("train_steps", "pad_token_id", "encoder_update", "head_update") else 1
     in_bounds = least <= number < np.inf
+    if kind == SHARES:
+        if not 0 <= number <= 1:
+            raise ValueError(f"{name}: expected a share between 0 and 1, got {number!r}")
+        return float(number)
     if kind == NORM:  # of weights that broke, or that started at zero: evidence
         in_bounds = not number < least
     if not in_bounds or (kind == NUMBER and number != int(number)):

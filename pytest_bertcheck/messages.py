@@ -182,10 +182,13 @@ def render_diagnosis(diagnosis: Diagnosis) -> str:
     if diagnosis.confusion is not None and len(diagnosis.confusion) <= MAX_COLUMNS:
         lines += ["", "confusion (rows true, columns predicted)"]
         lines += table_lines(_confusion_rows(diagnosis))
-    failed = [finding for finding in diagnosis.findings if finding.verdict.value == "failed"]
+    all_failed = [finding for finding in diagnosis.findings if finding.verdict.value == "failed"]
+    failed = [finding for finding in all_failed if finding.expected_failure is None]
+    expected = [finding for finding in all_failed if finding.expected_failure is not None]
     open_ones = [f for f in diagnosis.findings if f.verdict.value == "inconclusive"]
     skipped = [finding for finding in diagnosis.findings if finding.verdict.value == "skipped"]
-    lines += _finding_lines("failed", failed) + _finding_lines("inconclusive", open_ones)
+    lines += _finding_lines("failed", failed) + _finding_lines("failed, as expected", expected)
+    lines += _finding_lines("inconclusive", open_ones)
     if skipped:
         needs = (need.partition(" or ")[0] for finding in skipped for need in finding.needs)
         sentence = f"{count(len(skipped), 'check')} skipped; give {', '.join(dict.fromkeys(needs))}"

@@ -52,6 +52,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="Fail checks that have too little data to tell, instead of reporting them",
     )
+    group.addoption(
+        "--bertcheck-baseline",
+        metavar="NAME",
+        default=None,
+        help="Compare with the model in production: bertcheck_baselines/NAME.json",
+    )
+    group.addoption(
+        "--bertcheck-update",
+        action="store_true",
+        default=False,
+        help="Accept the model that is checked: write its baseline, print old -> new; not in CI",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -97,7 +109,14 @@ def bertcheck_evidence(bertcheck_pipeline: Any) -> Evidence:
 
 def _is_active(config: pytest.Config) -> bool:
     """Whether the run asks for the checks; naming what is to be checked asks for them too."""
-    options = ("bertcheck", "bertcheck_evidence", "bertcheck_model", "bertcheck_data")
+    options = (
+        "bertcheck",
+        "bertcheck_evidence",
+        "bertcheck_model",
+        "bertcheck_data",
+        "bertcheck_baseline",
+        "bertcheck_update",
+    )
     return any(config.getoption(option) for option in options)
 
 

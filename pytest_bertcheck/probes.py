@@ -182,6 +182,7 @@ def observe(pipeline: Pipeline) -> tuple[Evidence, Exception | None]:
             "dataset_label_names": pipeline.dataset_label_names,
             "max_length": pipeline.max_length,
             "y_train": pipeline.y_train,
+            "example_keys": pipeline.texts,
             **pipeline.recorded,
         },
     )

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import datetime
+import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-__all__ = ["Settings", "read_settings"]
+__all__ = ["ExpectedFailure", "Settings", "read_settings"]
 
 SOURCES = ("bertcheck_evidence", "bertcheck_model", "bertcheck_data")
-KEYS = {"pipeline": str, "alpha": float, "strict": bool}
+KEYS = {
+    "pipeline": str,
+    "alpha": float,
+    "strict": bool,
+    "baseline": str,
+    "margin": float,
+    "expected_failed_checks": dict,
+}
+CI = ("CI", "BUILD_NUMBER")
+"""Variables that say that nobody is there to review what is written; pytest knows the same."""
+
+
+@dataclass(frozen=True)
+class ExpectedFailure:
+    """Why a check is known to fail, and the last day on which that is accepted, if there is one."""
+
+    reason: str
+    until: datetime.date | None = None
 
 
 @dataclass(frozen=True)
@@ -32,6 +51,15 @@ class Settings:
         Probability at most with which a healthy pipeline fails the run.
     strict
         Whether an inconclusive check fails.
+    baseline
+        Name of the committed baseline to compare with: ``bertcheck_baselines/<name>.json``.
+    margin
+        How much of the accuracy a new model may lose against the baseline.
+    expected_failed_checks
+        Check name -> reason, or ``{ reason = "...", until = 2030-01-31 }``: known failures. One
+        that passes is a failure, and so is one after its last day.
+    update
+        Whether the model is to be accepted as the new baseline.
     file
         The configuration file that says so, if any.
     """
@@ -42,6 +70,10 @@ class Settings:
     pipeline: str | None = None
     alpha: float = 0.001
     strict: bool = False
+    baseline: str | None = None
+    margin: float = 0.0
+    expected_failed_checks: Mapping[str, ExpectedFailure] = field(default_factory=dict)
+    update: bool = False
     file: Path | None = None
 
 
@@ -67,6 +99,13 @@ def read_settings(config: pytest.Config) -> Settings:
         raise pytest.UsageError(
             f"{file}: alpha: expected a probability between 0 and 1, got {alpha!r}"
         )
+    margin = table.get("margin", Settings.margin)
+    if not 0 <= margin < 1:
+        raise pytest.UsageError(f"{file}: margin: expected a share from 0 to 1, got {margin!r}")
+    baseline = config.getoption("bertcheck_baseline") or table.get("baseline")
+    update = config.getoption("bertcheck_update")
+    if update:
+        _reject_unreviewed(baseline)
     evidence, model, data = (_existing(config, source) for source in SOURCES)
     if (model is None) != (data is None):
         given, missing = (
@@ -87,8 +126,49 @@ def read_settings(config: pytest.Config) -> Settings:
         pipeline=table.get("pipeline"),
         alpha=float(alpha),
         strict=table.get("strict", False) if strict is None else strict,
+        baseline=baseline,
+        margin=float(margin),
+        expected_failed_checks=_expected_failures(file, table.get("expected_failed_checks", {})),
+        update=update,
         file=file,
     )
+
+
+def _reject_unreviewed(baseline: str | None) -> None:
+    for variable in CI:
+        if os.environ.get(variable):
+            raise pytest.UsageError(
+                f"--bertcheck-update: expected a person to review what it writes, but the "
+                f"environment variable {variable} is set, as it is in CI; run it on your machine "
+                "and commit the result"
+            )
+    if baseline is None:
+        raise pytest.UsageError(
+            "--bertcheck-update: expected the name of the baseline, from baseline = 'name' under "
+            "[tool.bertcheck] or from --bertcheck-baseline=NAME, got none"
+        )
+
+
+def _expected_failures(file: Path | None, table: Mapping[str, Any]) -> dict[str, ExpectedFailure]:
+    expected = {}
+    for name, given in table.items():
+        entry = {"reason": given} if isinstance(given, str) else given
+        where = f"{file}: expected_failed_checks: {name}"
+        if not isinstance(entry, dict) or not set(entry) <= {"reason", "until"}:
+            raise pytest.UsageError(
+                f"{where}: expected a reason, or {{ reason = '...', until = 2030-01-31 }}, "
+                f"got {given!r:.60}"
+            )
+        reason, until = entry.get("reason"), entry.get("until")
+        if not isinstance(reason, str) or not reason.strip():
+            raise pytest.UsageError(f"{where}: expected a reason, got {reason!r:.60}")
+        if until is not None and type(until) is not datetime.date:
+            raise pytest.UsageError(
+                f"{where}: until: expected a date such as 2030-01-31, without quotes, "
+                f"got {until!r:.60}"
+            )
+        expected[name] = ExpectedFailure(reason, until)
+    return expected
 
 
 def _existing(config: pytest.Config, source: str) -> Path | None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import importlib
+import re
+import shlex
 import sys
 import types
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -19,14 +23,22 @@ from _pytest._code.code import (
 )
 
 from . import probes
-from .checks import ALPHA, run_checks, select_checks, suite_checks
-from .diagnosis import diagnose, with_expected_failures
+from .baselines import (
+    FOLDER,
+    BaselineMismatch,
+    baseline_path,
+    read_baseline,
+    update_baseline,
+    with_baseline,
+)
+from .checks import ALPHA, Check, run_checks, select_checks, suite_checks
+from .diagnosis import diagnose, overall, rank_causes, with_expected_failures
 from .evidence import Evidence
 from .findings import Diagnosis, Finding, Verdict
-from .messages import first_line, render_finding
+from .messages import first_line, render_finding, safe
 from .pipeline import Pipeline
 from .reports.terminal import summary_lines
-from .settings import Settings
+from .settings import ExpectedFailure, Settings
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -41,6 +53,9 @@ __all__ = [
 ]
 
 FINDING = pytest.StashKey[Finding]()
+UPDATED = pytest.StashKey[list[str]]()
+UPDATER = "no_regression"
+"""The check in whose place ``--bertcheck-update`` accepts the model."""
 
 
 class CheckFailed(AssertionError):
@@ -274,6 +289,141 @@ def judge(finding: Finding, diagnosis: Diagnosis, *, strict: bool) -> None:
         raise CheckFailed(render_finding(finding, diagnosis.causes if failed else ()))
 
 
+# The committed baseline, and known failures
+
+
+def _gated(
+    evidence: Evidence, item: pytest.Item, settings: Settings
+) -> tuple[Diagnosis, str | None]:
+    """Diagnose evidence beside the baseline; or without it, with what speaks against comparing."""
+    diagnosis, mismatch = diagnosis_of(evidence, settings.alpha), None
+    if settings.baseline is not None and not settings.update:
+        path = _baseline_file(item, settings)
+        try:
+            compared = _compared(evidence, path, settings.margin)
+        except FileNotFoundError:
+            diagnosis = _with_finding(diagnosis, _missing_baseline(item, path))
+        except BaselineMismatch as error:
+            mismatch = f"baseline: {error}"
+        else:
+            diagnosis = diagnosis_of(compared, settings.alpha)
+    reasons = {
+        name: known.reason
+        for name, known in settings.expected_failed_checks.items()
+        if _is_accepted(known)
+    }
+    return _expecting(diagnosis, reasons), mismatch
+
+
+_COMPARED: WeakKeyDictionary[Evidence, Evidence] = WeakKeyDictionary()
+
+
+def _compared(evidence: Evidence, path: Path, margin: float) -> Evidence:
+    """Pair evidence with its baseline once in this process, however many items ask."""
+    if evidence not in _COMPARED:
+        _COMPARED[evidence] = with_baseline(evidence, read_baseline(path), margin=margin)
+    return _COMPARED[evidence]
+
+
+def _baseline_file(item: pytest.Item, settings: Settings) -> Path:
+    """Return the file of the baseline; each parametrized pipeline has its own."""
+    parameters = re.sub(r"[^\w.\-]+", "-", _parameters(item.nodeid), flags=re.ASCII)
+    name = f"{settings.baseline}-{parameters}" if parameters else str(settings.baseline)
+    try:
+        return baseline_path(item.config.rootpath / FOLDER, name)
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def _missing_baseline(item: pytest.Item, path: Path) -> Finding:
+    worker = getattr(item.config, "workerinput", {})
+    given = worker.get("mainargv", ["", *item.config.invocation_params.args])[1:]
+    command = shlex.join(["pytest", *map(str, given), "--bertcheck-update"])
+    return Finding(
+        Verdict.FAILED,
+        f"no baseline: expected the file {FOLDER}/{path.name}, found none",
+        check=UPDATER,
+        stage="gate",
+        fix=f"{safe(command, 400)}\n# with the model in production; then commit {FOLDER}/",
+    )
+
+
+def _with_finding(diagnosis: Diagnosis, finding: Finding) -> Diagnosis:
+    findings = tuple(
+        finding if other.check == finding.check else other for other in diagnosis.findings
+    )
+    return dataclasses.replace(diagnosis, findings=findings, verdict=overall(findings))
+
+
+def _expecting(diagnosis: Diagnosis, reasons: Mapping[str, str]) -> Diagnosis:
+    """Return the diagnosis of what is not known already."""
+    if not reasons:
+        return diagnosis
+    findings = with_expected_failures(diagnosis.findings, reasons)
+    news = [f for f in findings if f.verdict is not Verdict.FAILED or f.expected_failure is None]
+    return dataclasses.replace(
+        diagnosis, findings=findings, verdict=overall(news), causes=rank_causes(news)
+    )
+
+
+def _is_accepted(known: ExpectedFailure) -> bool:
+    return known.until is None or datetime.date.today() <= known.until
+
+
+def _expect(finding: Finding, diagnosis: Diagnosis, settings: Settings) -> None:
+    """Raise what a known failure asks for: it may fail until its last day, and may not pass."""
+    __tracebackhide__ = True
+    known = settings.expected_failed_checks.get(finding.check)
+    if known is None:
+        return
+    if finding.verdict is Verdict.PASSED:
+        raise CheckFailed(
+            f"{finding.check} passes, and is expected to fail ({safe(known.reason)})\n"
+            f"fix:   remove it from expected_failed_checks in {settings.file}"
+        )
+    if finding.verdict is Verdict.FAILED:
+        if _is_accepted(known):
+            pytest.xfail(safe(known.reason, 200))
+        raise CheckFailed(
+            f"{render_finding(finding, diagnosis.causes)}\n"
+            f"note:  expected to fail until {known.until} ({safe(known.reason)}), which is past"
+        )
+
+
+def _accept(
+    evidence: Evidence, diagnosis: Diagnosis, item: pytest.Item, settings: Settings
+) -> Finding:
+    """Write the baseline of a model that no check fails.
+
+    Raises
+    ------
+    CheckFailed
+        If one does, as that is no model to compare others with.
+    pytest.UsageError
+        If the evidence is none to compare with.
+    """
+    __tracebackhide__ = True
+    path = _baseline_file(item, settings)
+    failed = [f for f in diagnosis.findings if f.verdict is Verdict.FAILED]
+    news = [finding for finding in failed if finding.expected_failure is None]
+    if news:
+        raise CheckFailed(
+            first_line(f"no baseline written: {news[0].stage}::{news[0].check} fails")
+            + f"\nfix:   mend it, or add it to expected_failed_checks: {news[0].summary}"
+        )
+    try:
+        changed = update_baseline(path, evidence, margin=settings.margin)
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from error
+    item.stash[UPDATED] = [f"{_relative(path, item.config.rootpath)}:", *changed]
+    return Finding(
+        Verdict.PASSED,
+        f"{path.name} written, {len(changed)} values changed",
+        check=UPDATER,
+        stage="gate",
+    )
+
+
 class CheckFile(pytest.Module):
     """The file that asks for the checks, seen by pytest as a module that holds them.
 
@@ -289,15 +439,22 @@ class CheckFile(pytest.Module):
                 stage = type(check.stage, (), {"__test__": True})
                 stage = pytest.mark.bertcheck(stage)
                 setattr(module, check.stage, stage)
-            setattr(stage, check.name, self._test(check.name))
+            setattr(stage, check.name, self._test(check))
         return module
 
-    def _test(self, name: str) -> Callable[..., None]:
+    def _test(self, check: Check) -> Callable[..., None]:
+        name = check.name
+
         def test(self: Any, request: pytest.FixtureRequest, bertcheck_evidence: Evidence) -> None:
             __tracebackhide__ = True
             settings = request.config.stash[SETTINGS]
-            diagnosis = diagnosis_of(bertcheck_evidence, settings.alpha)
+            diagnosis, mismatch = _gated(bertcheck_evidence, request.node, settings)
+            if mismatch and check.stage == "gate":
+                raise pytest.UsageError(mismatch)
             finding = _finding(diagnosis, name)
+            accepts = settings.update and name == UPDATER
+            if accepts:
+                finding = _accept(bertcheck_evidence, diagnosis, request.node, settings)
             request.node.stash[FINDING] = finding
             request.node.stash[DIAGNOSIS] = diagnosis
             request.node.user_properties += [
@@ -305,6 +462,8 @@ class CheckFile(pytest.Module):
                 ("bertcheck_summary", first_line(finding.summary)),
             ]
             _reject_unusable(bertcheck_evidence, finding)
+            if not accepts:
+                _expect(finding, diagnosis, settings)
             judge(finding, diagnosis, strict=settings.strict)
 
         # pytest shows where a test's code comes from: the user's file, not this one.
@@ -338,7 +497,9 @@ class Gate:
         self.internal_errors = 0
         self.diagnoses: dict[str, Diagnosis] = {}
         self.opened: set[Path] = set()
+        self.updated: list[str] = []
         self._sent: set[str] = set()
+        _reject_unknown_checks(settings)
         self._add_hosts_to_args()
 
     def _add_hosts_to_args(self) -> None:
@@ -402,6 +563,8 @@ class Gate:
             _attach(report, misuse=str(error))
         if isinstance(report.longrepr, tuple):  # a skip: where, line, why
             report.longrepr = (str(item.path), 1, report.longrepr[2])
+        if report.when == "call" and UPDATED in item.stash:
+            _attach(report, updated=item.stash[UPDATED])
         finding = item.stash.get(FINDING, None)
         if finding is not None and report.when == "call":
             _attach(report, verdict=finding.verdict.value)
@@ -428,6 +591,7 @@ class Gate:
             self.not_set_up += 1
         if misuse := _attached(report, "misuse"):
             self.misuse.append(misuse)
+        self.updated += _attached(report, "updated") or []
         if values := _attached(report, "diagnosis"):
             self.diagnoses.setdefault(_parameters(report.nodeid), Diagnosis.from_dict(values))
 
@@ -441,6 +605,10 @@ class Gate:
             terminalreporter.section(title)
             for line, markup in summary_lines(diagnosis):
                 terminalreporter.write_line(line, **markup)
+        if self.updated:
+            terminalreporter.section("bertcheck baseline, old -> new")
+            for line in self.updated:
+                terminalreporter.write_line(line)
         problem = self._problem(terminalreporter.config)
         if problem:
             terminalreporter.section("bertcheck")
@@ -462,7 +630,7 @@ class Gate:
         elif session.exitstatus in green:
             if self.internal_errors or self.expected - self.reported:
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
-            elif not self.ran:
+            elif not self.ran or (self.settings.update and not self.updated):
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def _problem(self, config: pytest.Config) -> str:
@@ -481,7 +649,17 @@ class Gate:
                 "no check ran: select some of them, or give the evidence that they need "
                 "(-rs shows what was missing)"
             )
+        if self.settings.update and not self.updated:
+            return f"no baseline written: gate::{UPDATER} has to run, and nothing else to fail"
         return ""
+
+
+def _reject_unknown_checks(settings: Settings) -> None:
+    """Raise for a misspelt name, which would expect nothing."""
+    try:
+        select_checks(settings.expected_failed_checks)
+    except ValueError as error:
+        raise pytest.UsageError(f"{settings.file}: expected_failed_checks: {error}") from error
 
 
 def _parameters(nodeid: str) -> str:

@@ -212,4 +212,8 @@ def every_field(generator, n, num_labels):
         "failed_probes": ["padded_logits: predict_padded raised ValueError: too long"],
         "baseline_y_pred": ids(n),
         "baseline_logits": floats(n, num_labels),
+        "example_keys": [f"text {row}" for row in range(n)],
+        "baseline_confusion": generator.integers(1, 90, (num_labels, num_labels)),
+        "baseline_gates": int(generator.integers(1, 9)),
+        "baseline_margin": float(generator.random()),
     }

@@ -23,6 +23,7 @@ from pytest_bertcheck import (
     assert_decoding_consistent,
     assert_deterministic,
     assert_every_class_predicted,
+    assert_few_negative_flips,
     assert_inputs_distinct,
     assert_label_mapping_consistent,
     assert_labels_clean,
@@ -33,6 +34,8 @@ from pytest_bertcheck import (
     assert_logits_valid,
     assert_loss_matches_outputs,
     assert_metric_at_least,
+    assert_no_class_regression,
+    assert_no_regression,
     assert_not_collapsed,
     assert_not_far_below_reference,
     assert_not_far_below_validation,
@@ -71,7 +74,23 @@ def f1_score_of_label_0(y_true, y_pred):
     return f1_score(y_true, y_pred, labels=[0], average="macro")
 
 
+WITHOUT_CULTURE = np.where(Y == 1, 0, RUN.answers)
+
 PASSES = {
+    "assert_no_regression": [
+        lambda: assert_no_regression(OUTPUTS, RUN.answers, y_true=Y, label_names=NAMES),
+        lambda: assert_no_regression(
+            Y, OUTPUTS, y_true=Y, margin=0.02, drop=0.1, example_keys=RUN.texts
+        ),
+    ],
+    "assert_no_class_regression": [
+        lambda: assert_no_class_regression(OUTPUTS, RUN.answers, y_true=Y, label_names=NAMES),
+        lambda: assert_no_class_regression(Y, OUTPUTS, y_true=Y, margin=0.02),
+    ],
+    "assert_few_negative_flips": [
+        lambda: assert_few_negative_flips(OUTPUTS, RUN.answers, y_true=Y),
+        lambda: assert_few_negative_flips(Y, OUTPUTS, y_true=Y, max_rate=0.03),
+    ],
     "assert_every_class_predicted": [
         lambda: assert_every_class_predicted(OUTPUTS, y_true=Y, label_names=NAMES),
     ],
@@ -188,6 +207,15 @@ PASSES = {
 NO_CAUSE = "a number below a limit says nothing about where it comes from"
 # assertion: (call, how the message starts, its first cause or None for any, part of its fix)
 FAILS = {
+    "assert_no_regression": (
+        lambda: assert_no_regression(WITHOUT_CULTURE, OUTPUTS, y_true=Y, label_names=NAMES),
+        "worse than the baseline: ", "regression", "--bertcheck-update"),
+    "assert_no_class_regression": (
+        lambda: assert_no_class_regression(WITHOUT_CULTURE, OUTPUTS, y_true=Y, label_names=NAMES),
+        "1 label worse: 'culture' 0.0% right, was 9", "regression", "train on more examples"),
+    "assert_few_negative_flips": (
+        lambda: assert_few_negative_flips(WITHOUT_CULTURE, OUTPUTS, y_true=Y, label_names=NAMES),
+        "9", "regression", "old model's weights"),
     "assert_every_class_predicted": (
         lambda: assert_every_class_predicted(
             np.where(RUN.answers == 1, 0, RUN.answers), y_true=Y, label_names=NAMES

@@ -1156,6 +1156,28 @@ def few_rows_of_a_weak_model(run):
 # What each builder must be found under
 
 
+# gate
+
+
+def replaced_by(run, rows):
+    """Train the pipeline again on some rows; the one that works is in production."""
+    features = run.vectorizer.transform(run.train_texts)[rows]
+    model = clone(run.model).fit(features, run.y_train[rows])
+    logits = model.decision_function(run.vectorizer.transform(run.texts))
+    return evidence(run, logits=logits, baseline_y_pred=run.answers, example_keys=run.texts)
+
+
+def one_desk_left_out(run):
+    """The export that training reads has hardly any row of one label any more."""
+    there = np.cumsum(run.y_train == 1) <= 25
+    return replaced_by(run, there | (run.y_train != 1))
+
+
+def trained_on_other_rows(run):
+    """The rows are drawn anew: the model errs on others, and no more often."""
+    return replaced_by(run, np.random.default_rng(0).permutation(len(run.y_train))[:540])
+
+
 CASES: Mapping[str, tuple[tuple[Builder, Builder], ...]] = {
     # cause: pairs of a fault and its healthy look-alike
     "class-imbalance": ((prior_learnt, rare_label_learnt), (prior_learnt, slice_of_one_class)),
@@ -1226,6 +1248,7 @@ CASES: Mapping[str, tuple[tuple[Builder, Builder], ...]] = {
     ),
     "argmin-decoded": ((first_of_an_ascending_sort, nearest_of_distances),),
     "metric-misreported": ((binary_accuracy_of_many_labels, accuracy_of_rows),),
+    "regression": ((one_desk_left_out, trained_on_other_rows),),
 }
 FAULTS = [(cause, fault) for cause, pairs in CASES.items() for fault, _ in pairs]
 LOOK_ALIKES = [(cause, healthy) for cause, pairs in CASES.items() for _, healthy in pairs]
@@ -1268,8 +1291,8 @@ def test_nothing_fails_a_healthy_look_alike(run, cause, build):
 
 
 def test_every_cause_has_a_fault_and_a_look_alike():
-    """A new cause belongs into this table; ``regression`` and ``unknown`` are no such causes."""
-    assert set(CAUSES) - {"regression", "unknown"} == set(CASES)
+    """A new cause belongs into this table; ``unknown`` is no such cause."""
+    assert set(CAUSES) - {"unknown"} == set(CASES)
 
 
 # Symptoms

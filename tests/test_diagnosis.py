@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.zoo.score import AMOUNTS
 from pytest_bertcheck import Diagnosis, Evidence, Finding, Verdict, diagnose
-from pytest_bertcheck.checks import all_checks, run_checks
+from pytest_bertcheck.checks import all_checks, find_check, run_checks
 from pytest_bertcheck.diagnosis import ASKS, SIGNS, TABLE, rank_causes, with_expected_failures
 from pytest_bertcheck.findings import CAUSES, STAGES
 
@@ -255,8 +255,10 @@ def emitted_signs():
         attention_mask=[[1, 1], [1, 1]], learning_rate=[1e-5], encoder_update=0.1, head_update=0.1,
         overfit_loss=[0.7] * 9, val_loss=[-np.log(np.e / (1 + np.e))],
     )  # fmt: skip
-    for evidence in (alike, outside, cross_validated, unloaded, cut, wiring):
+    before = Evidence(y_true=[0, 1] * 40, y_pred=[0, 0] * 40, baseline_y_pred=[0, 1] * 40)
+    for evidence in (alike, outside, cross_validated, unloaded, cut, wiring, before):
         findings += run_checks(evidence)
+    findings.append(find_check("few_negative_flips")(before))
     for finding in findings:
         yield from finding.signs
     yield "no-progress"  # the diagnosis' own, from the training check's verdict

@@ -122,6 +122,19 @@ def masked(change, *, with_ids=True, **fields):
     )
 
 
+def before(answers, baseline=None, **fields):
+    """Evidence of answers beside those of a model in production that knew better."""
+    y_true = turns(len(answers))
+    own = {
+        "y_true": y_true,
+        "y_pred": answers,
+        "label_names": NAMES,
+        "baseline_y_pred": erring(y_true, 50) if baseline is None else baseline,
+        "example_keys": [f"article {row}: nothing \x1b[31mred" for row in range(len(answers))],
+    }
+    return Evidence(**{**own, **fields})
+
+
 def with_holes(mask):
     return np.where(np.arange(mask.shape[1]) == 2, 0, mask)
 
@@ -664,6 +677,34 @@ CASES = {
     "softmax over the batch": ("batch_invariant", {}, lambda: Evidence(
         logits=softmax(waves(40, 3).T).T, rebatched_logits=np.ones((40, 3)))),
     "padded rows that differ": ("batch_invariant", {}, partly_padded),
+    "no answer of the baseline": ("no_regression", {}, lambda: good(
+        baseline_y_pred=np.full(90, -1))),
+    "worse than before": ("no_regression", {}, lambda: before(erring(turns(300), 8))),
+    "worse than before by more than the margin": ("no_regression", {}, lambda: before(
+        erring(turns(300), 4), baseline_margin=0.05, logits=outputs_for(erring(turns(300), 4)))),
+    "too few rows to see a drop": ("no_regression", {}, lambda: before(
+        erring(turns(90), 30), turns(90))),
+    "evaluation set spent": ("no_regression", {}, lambda: before(
+        turns(300), baseline_gates=8)),
+    "one label worse than before": ("no_class_regression", {}, lambda: before(
+        np.where((turns(300) == 1) & (np.arange(300) % 5 == 0), 2, turns(300)))),
+    "too many flips": ("few_negative_flips", {}, lambda: before(erring(turns(300), 6))),
+    "a few flips": ("few_negative_flips", {}, lambda: before(erring(turns(300), 20))),
+    "a baseline out of range": ("labels_match_baseline", {}, lambda: Evidence(
+        y_pred=turns(90), label_names=NAMES, baseline_y_pred=np.full(90, -1))),
+    "labels swapped since the baseline": ("labels_match_baseline", {}, lambda: Evidence(
+        y_pred=np.array([1, 0, 2])[turns(90)], label_names=NAMES,
+        baseline_y_pred=erring(turns(90), 9))),
+    "labels swapped, or another model": ("labels_match_baseline", {}, lambda: Evidence(
+        y_pred=np.where(turns(90) == 0, 1, np.where(turns(90) == 1, np.arange(90) % 2, 2)),
+        label_names=NAMES, baseline_y_pred=turns(90))),
+    "a baseline of other labels": ("label_shares_explained", {}, lambda: good(
+        baseline_confusion=np.eye(2))),
+    "shares that no data explain": ("label_shares_explained", {}, lambda: Evidence(
+        y_pred=np.zeros(300, dtype=int), label_names=NAMES,
+        baseline_confusion=[[70, 15, 15], [15, 70, 15], [15, 15, 70]])),
+    "shares that these data do not explain": ("label_shares_explained", {}, lambda: good(
+        y_pred=np.zeros(90, dtype=int), baseline_confusion=60 * np.eye(3))),
 }  # fmt: skip
 
 
@@ -713,6 +754,7 @@ DIAGNOSES = {
         train_y_true=drawn(60)),
     "decoding that nothing explains": lambda: good(y_pred=turns(90) // 2),
     "far below a reference": lambda: clueless(reference_y_pred=erring(drawn(90, seed=3), 10)),
+    "worse than the model in production": lambda: before(erring(turns(300), 8)),
     "healthy": good,
     "too little to tell": lambda: Evidence(y_pred=[0] * 12, label_names=NAMES),
     "one doubt among many tests": healthy_but_for_one_doubt,

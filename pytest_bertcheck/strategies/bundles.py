@@ -14,7 +14,7 @@ from hypothesis.errors import InvalidArgument
 from ..evidence import Evidence
 from ..findings import CAUSES
 from ..logits import answers_of, probabilities_of
-from ..statistics import entropy
+from ..statistics import confusion_matrix, entropy
 from .decoding import MISTAKES, draw_fault
 from .drawing import (
     Array,
@@ -190,6 +190,10 @@ def draw_healthy(draw: st.DrawFn, names: tuple[str, ...], counts: Ids) -> Bundle
         "kept_reference_y_pred": reference,
         "baseline_y_pred": answers,
         "baseline_logits": logits,
+        "baseline_confusion": confusion_matrix(y_true, answers, labels).cells.toarray(),
+        "baseline_gates": 1,
+        "baseline_margin": 0.0,
+        "example_keys": [f"text {row}" for row in range(total)],
         "overfit_loss": np.log(labels) / 2.0 ** np.arange(12),
         "unloaded_weights": [],
         "encoder_update": 0.01,
