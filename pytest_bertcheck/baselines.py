@@ -286,7 +286,7 @@ def update_baseline(path: Path, evidence: Evidence, *, margin: float = 0.0) -> l
         summary = {
             "schema": SCHEMA,
             "name": path.stem,
-            "gates": _gates(path, evidence),
+            "gates": _gates(path, evidence, file.name),
             **_measured(evidence, confusion),
             "tolerance": {"margin": margin},
             "predictions": file.name,
@@ -303,14 +303,18 @@ def update_baseline(path: Path, evidence: Evidence, *, margin: float = 0.0) -> l
     return [*changes(before, summary)]
 
 
-def _gates(path: Path, evidence: Evidence) -> int:
-    """Return how many models have been accepted on these examples, this one included."""
+def _gates(path: Path, evidence: Evidence, predictions: str) -> int:
+    """Return how many models have been accepted on these examples, this one included.
+
+    One that gives the answers that were accepted last is no other model.
+    """
     try:
         baseline = read_baseline(path)
         _paired_answers(evidence, baseline)
     except (FileNotFoundError, BaselineMismatch):
         return 1  # fresh examples
-    return int(baseline.summary["gates"]) + 1
+    again = baseline.summary["predictions"] == predictions
+    return int(baseline.summary["gates"]) + (0 if again else 1)
 
 
 def _old_summary(path: Path) -> Mapping[str, Any]:

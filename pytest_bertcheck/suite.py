@@ -286,7 +286,10 @@ def judge(finding: Finding, diagnosis: Diagnosis, *, strict: bool) -> None:
         pytest.skip(finding.summary)
     failed = finding.verdict is Verdict.FAILED
     if failed or (strict and finding.verdict is Verdict.INCONCLUSIVE):
-        raise CheckFailed(render_finding(finding, diagnosis.causes if failed else ()))
+        # What names no cause has a fix of its own: the list of known failures, a missing baseline.
+        raise CheckFailed(
+            render_finding(finding, diagnosis.causes if failed and finding.causes else ())
+        )
 
 
 # The committed baseline, and known failures
@@ -307,12 +310,7 @@ def _gated(
             mismatch = f"baseline: {error}"
         else:
             diagnosis = diagnosis_of(compared, settings.alpha)
-    reasons = {
-        name: known.reason
-        for name, known in settings.expected_failed_checks.items()
-        if _is_accepted(known)
-    }
-    return _expecting(diagnosis, reasons), mismatch
+    return _expecting(diagnosis, settings), mismatch
 
 
 _COMPARED: WeakKeyDictionary[Evidence, Evidence] = WeakKeyDictionary()
@@ -355,14 +353,37 @@ def _with_finding(diagnosis: Diagnosis, finding: Finding) -> Diagnosis:
     return dataclasses.replace(diagnosis, findings=findings, verdict=overall(findings))
 
 
-def _expecting(diagnosis: Diagnosis, reasons: Mapping[str, str]) -> Diagnosis:
-    """Return the diagnosis of what is not known already."""
-    if not reasons:
+def _expecting(diagnosis: Diagnosis, settings: Settings) -> Diagnosis:
+    """Return the diagnosis of what is not known already; a known failure may not pass."""
+    expected = settings.expected_failed_checks
+    if not expected:
         return diagnosis
-    findings = with_expected_failures(diagnosis.findings, reasons)
+    accepted = {name: known.reason for name, known in expected.items() if _is_accepted(known)}
+    findings = with_expected_failures(diagnosis.findings, accepted)
     news = [f for f in findings if f.verdict is not Verdict.FAILED or f.expected_failure is None]
+    causes = rank_causes(news)
+    mended = {f.check: _mended(f, settings) for f in news if _is_mended(f, settings)}
     return dataclasses.replace(
-        diagnosis, findings=findings, verdict=overall(news), causes=rank_causes(news)
+        diagnosis,
+        findings=tuple(mended.get(finding.check, finding) for finding in findings),
+        verdict=overall([*news, *mended.values()]),
+        causes=causes,
+    )
+
+
+def _is_mended(finding: Finding, settings: Settings) -> bool:
+    return finding.verdict is Verdict.PASSED and finding.check in settings.expected_failed_checks
+
+
+def _mended(finding: Finding, settings: Settings) -> Finding:
+    """Return the failure of a check that passes, and is on the list of those that fail."""
+    reason = safe(settings.expected_failed_checks[finding.check].reason)
+    return Finding(
+        Verdict.FAILED,
+        f"{finding.check} passes, and is expected to fail ({reason})",
+        check=finding.check,
+        stage=finding.stage,
+        fix=f"remove it from expected_failed_checks in {settings.file}",
     )
 
 
@@ -371,19 +392,12 @@ def _is_accepted(known: ExpectedFailure) -> bool:
 
 
 def _expect(finding: Finding, diagnosis: Diagnosis, settings: Settings) -> None:
-    """Raise what a known failure asks for: it may fail until its last day, and may not pass."""
+    """Raise what a known failure asks for: it may fail until its last day."""
     __tracebackhide__ = True
+    if finding.expected_failure is not None and finding.verdict is Verdict.FAILED:
+        pytest.xfail(safe(finding.expected_failure, 200))
     known = settings.expected_failed_checks.get(finding.check)
-    if known is None:
-        return
-    if finding.verdict is Verdict.PASSED:
-        raise CheckFailed(
-            f"{finding.check} passes, and is expected to fail ({safe(known.reason)})\n"
-            f"fix:   remove it from expected_failed_checks in {settings.file}"
-        )
-    if finding.verdict is Verdict.FAILED:
-        if _is_accepted(known):
-            pytest.xfail(safe(known.reason, 200))
+    if known is not None and not _is_accepted(known) and finding.verdict is Verdict.FAILED:
         raise CheckFailed(
             f"{render_finding(finding, diagnosis.causes)}\n"
             f"note:  expected to fail until {known.until} ({safe(known.reason)}), which is past"
@@ -409,7 +423,8 @@ def _accept(
     if news:
         raise CheckFailed(
             first_line(f"no baseline written: {news[0].stage}::{news[0].check} fails")
-            + f"\nfix:   mend it, or add it to expected_failed_checks: {news[0].summary}"
+            + f"\n  because {first_line(news[0].summary)}"
+            "\nfix:   mend that first; a failure that is known belongs in expected_failed_checks"
         )
     try:
         changed = update_baseline(path, evidence, margin=settings.margin)

@@ -15,7 +15,6 @@ from pytest_bertcheck.baselines import read_baseline
 from .conftest import PIPELINE
 
 NAMES = ["ham", "phish", "spam"]
-MODES = {"plain": [], "no xdist": ["-p", "no:xdist"], "n2": ["-n2"]}
 ROWS = 300
 
 
@@ -47,7 +46,7 @@ def runs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.P
 
 def check(runs: pytest.Pytester, bundle: str, *options: str) -> pytest.RunResult:
     """Check a bundle, in a process of its own where that is what is tested."""
-    run = runs.runpytest_subprocess if {"-n2", "no:xdist"} & {*options} else runs.runpytest
+    run = runs.runpytest_subprocess if "-n2" in options else runs.runpytest
     return run(f"--bertcheck-evidence={bundle}.npz", *options)
 
 
@@ -60,13 +59,10 @@ def accepted(runs: pytest.Pytester) -> Path:
 # Exit codes
 
 
-@pytest.mark.parametrize("options", MODES.values(), ids=MODES)
-def test_a_baseline_is_created_kept_missed_and_accepted_anew(
-    runs: pytest.Pytester, options: list[str]
-) -> None:
+def test_a_baseline_is_created_kept_missed_and_accepted_anew(runs: pytest.Pytester) -> None:
     """Missing fails, creating passes, the same passes, worse fails, accepting it passes."""
     codes = [
-        check(runs, bundle, *more, *options).ret
+        check(runs, bundle, *more).ret
         for bundle, more in (
             ("old", []),
             ("old", ["--bertcheck-update"]),
@@ -81,7 +77,23 @@ def test_a_baseline_is_created_kept_missed_and_accepted_anew(
     assert 2 == stored.summary["gates"]
 
 
-@pytest.mark.parametrize("options", [[], ["-n2"]], ids=["plain", "n2"])
+def test_workers_compare_with_one_baseline_and_write_it_once(runs: pytest.Pytester) -> None:
+    """Under xdist the exit codes are the same, and the controller alone prints what changed."""
+    assert 1 == check(runs, "old", "-n2").ret
+    accepted(runs)
+    updated = check(runs, "good", "--bertcheck-update", "-n2")
+    assert 0 == updated.ret
+    assert 1 == updated.outlines.count("gates: 1 -> 2")
+    assert 1 == check(runs, "worse", "-n2").ret
+    other = check(runs, "other", "-n2")
+    assert 4 == other.ret
+    assert "of its 300 examples 0 are among the 300 of now" in other.stdout.str()
+    expecting(runs, 'no_regression = "issue 12"\nno_class_regression = "issue 12"')
+    known = check(runs, "worse", "-n2")
+    assert 0 == known.ret
+    assert 2 == known.parseoutcomes()["xfailed"]
+
+
 @pytest.mark.parametrize(
     ("bundle", "message"),
     [
@@ -89,12 +101,10 @@ def test_a_baseline_is_created_kept_missed_and_accepted_anew(
         ("order", "label order differs from the baseline's: 0 was 'ham', is 'spam'"),
     ],
 )
-def test_other_data_and_labels_are_misuse(
-    runs: pytest.Pytester, bundle: str, message: str, options: list[str]
-) -> None:
+def test_other_data_and_labels_are_misuse(runs: pytest.Pytester, bundle: str, message: str) -> None:
     """What cannot be compared exits with 4 and says what changed; other checks still report."""
     accepted(runs)
-    result = check(runs, bundle, *options)
+    result = check(runs, bundle)
     assert 4 == result.ret
     assert message in result.stdout.str()
     assert 1 <= result.parseoutcomes()["passed"]
@@ -146,7 +156,13 @@ def test_a_model_that_a_check_fails_is_no_baseline(runs: pytest.Pytester, bundle
     before = file.read_text()
     result = check(runs, "collapsed", "--bertcheck-update")
     assert 1 == result.ret
-    result.stdout.fnmatch_lines(["no baseline written: outputs::not_collapsed fails"])
+    result.stdout.fnmatch_lines(
+        [
+            "no baseline written: outputs::not_collapsed fails",
+            "  because collapsed: *",
+            "fix:   mend that first; *",
+        ]
+    )
     assert before == file.read_text()
 
 
@@ -176,11 +192,10 @@ def test_a_missing_baseline_gives_the_command(runs: pytest.Pytester) -> None:
     )
 
 
-@pytest.mark.parametrize("options", [[], ["-n2"]], ids=["plain", "n2"])
-def test_an_update_prints_old_and_new(runs: pytest.Pytester, options: list[str]) -> None:
-    """Each value that changes is printed once, by the controller alone."""
+def test_an_update_prints_old_and_new(runs: pytest.Pytester) -> None:
+    """Each value that changes is printed once."""
     accepted(runs)
-    result = check(runs, "good", "--bertcheck-update", *options)
+    result = check(runs, "good", "--bertcheck-update")
     result.stdout.fnmatch_lines(
         [
             "bertcheck_baselines/mail.json:",
@@ -208,8 +223,8 @@ def test_the_gate_names_the_worst_flips(runs: pytest.Pytester) -> None:
 
 def test_a_set_that_is_spent_is_inconclusive(runs: pytest.Pytester) -> None:
     """After many accepted models the gate says that the set is spent and what restores it."""
-    for _ in range(9):
-        accepted(runs)
+    for bundle in ("old", "good") * 4 + ("old",):
+        check(runs, bundle, "--bertcheck-update")
     result = check(runs, "old")
     assert 0 == result.ret
     result.stdout.fnmatch_lines(["*evaluation set spent: after 9 gates 300 rows*fresh rows*"])
@@ -219,10 +234,7 @@ def test_a_set_that_is_spent_is_inconclusive(runs: pytest.Pytester) -> None:
 # Live pipelines
 
 
-@pytest.mark.parametrize("options", [[], ["-n2"]], ids=["plain", "n2"])
-def test_each_parametrized_pipeline_has_a_baseline_of_its_own(
-    runs: pytest.Pytester, options: list[str]
-) -> None:
+def test_each_parametrized_pipeline_has_a_baseline_of_its_own(runs: pytest.Pytester) -> None:
     """Of two pipelines both are written, keyed by their texts, whose copies count one by one."""
     runs.makeconftest(
         PIPELINE
@@ -232,12 +244,12 @@ def bertcheck_pipeline(request):
     return pipeline()
 """
     )
-    result = runs.runpytest_subprocess("--bertcheck", "--bertcheck-update", *options)
+    result = runs.runpytest_subprocess("--bertcheck", "--bertcheck-update", "-n2")
     assert 0 == result.ret
     folder = runs.path / "bertcheck_baselines"
     assert ["mail-a-b.json", "mail-c-d.json"] == sorted(f.name for f in folder.glob("*.json"))
     assert 80 == len({key.tobytes() for key in read_baseline(folder / "mail-a-b.json").keys})
-    assert 0 == runs.runpytest_subprocess("--bertcheck", *options).ret
+    assert 0 == runs.runpytest_subprocess("--bertcheck").ret
 
 
 # Known failures
@@ -252,8 +264,7 @@ def expecting(runs: pytest.Pytester, value: str) -> None:
 TODAY = datetime.date.today()
 
 
-@pytest.mark.parametrize("options", [[], ["-n2"]], ids=["plain", "n2"])
-def test_a_known_failure_does_not_fail_the_run(runs: pytest.Pytester, options: list[str]) -> None:
+def test_a_known_failure_does_not_fail_the_run(runs: pytest.Pytester) -> None:
     """A failure that is expected is an xfail, up to and on its last day."""
     accepted(runs)
     expecting(
@@ -261,7 +272,7 @@ def test_a_known_failure_does_not_fail_the_run(runs: pytest.Pytester, options: l
         f'no_regression = {{ reason = "issue 12", until = {TODAY} }}\n'
         'no_class_regression = "issue 12"',
     )
-    result = check(runs, "worse", *options)
+    result = check(runs, "worse")
     assert 0 == result.ret
     assert 2 == result.parseoutcomes()["xfailed"]
     result.stdout.fnmatch_lines(["verdict: passed", "failed, as expected:"])
@@ -283,16 +294,21 @@ def test_a_known_failure_fails_after_its_last_day(runs: pytest.Pytester) -> None
     )
 
 
-def test_a_known_failure_that_passes_is_a_failure(runs: pytest.Pytester) -> None:
-    """What no longer fails has to leave the list."""
+@pytest.mark.parametrize(("bundle", "cause"), [("good", ""), ("worse", ", regression*")])
+def test_a_known_failure_that_passes_is_a_failure(
+    runs: pytest.Pytester, bundle: str, cause: str
+) -> None:
+    """What no longer fails has to leave the list; the diagnosis agrees, whatever else fails."""
     accepted(runs)
-    expecting(runs, 'no_regression = "issue 12"')
-    result = check(runs, "good")
+    expecting(runs, 'labels_valid = "issue 12"')
+    result = check(runs, bundle)
     assert 1 == result.ret
     result.stdout.fnmatch_lines(
         [
-            "no_regression passes, and is expected to fail (issue 12)",
+            "labels_valid passes, and is expected to fail (issue 12)",
             "fix:   remove it from expected_failed_checks in *bertcheck.toml",
+            f"verdict: failed{cause}",
+            "  data::labels_valid  labels_valid passes, and is expected to fail (issue 12)",
         ]
     )
 
