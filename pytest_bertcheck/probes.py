@@ -24,7 +24,7 @@ from .adapters.answers import read_answers
 from .adapters.random_state import unchanged_random_state
 from .checks.serving import difference
 from .evidence import Evidence, outputs_to_array
-from .experiments import one_at_a_time, outputs_after_loading, overfit
+from .experiments import loaded_again, one_at_a_time, overfit, reject_no_predict
 from .messages import safe
 from .pipeline import NotPossible, Pipeline
 from .reference import FOLDS, cross_validated, readable, reference_model
@@ -287,7 +287,9 @@ def padded(run: Run) -> Fields:
 def reloaded(run: Run) -> Fields:
     """Load the pipeline again, in another process if that can import ``load``, and call it."""
     sample, pipeline = run.sample(), run.pipeline
-    outputs = run.call("load", outputs_after_loading, pipeline.load, sample, pipeline.timeout)
+    predict = run.call("load", loaded_again, pipeline.load, pipeline.timeout)
+    reject_no_predict(predict)
+    outputs = run.call("load", predict, sample)
     return {"reloaded_logits": run.scores(outputs, sample, "reloaded_logits")}
 
 
