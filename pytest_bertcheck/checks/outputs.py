@@ -261,6 +261,15 @@ def demonstrably_good(evidence: Evidence, alpha: float) -> bool:
     return beyond_halfway(confusion.right, confusion.total, int(confusion.support.max()), alpha)
 
 
+def demonstrably_poor(evidence: Evidence, alpha: float) -> bool:
+    """Whether the accuracy is below halfway from the majority's share to 1, at ``alpha``."""
+    confusion = evidence.confusion
+    if confusion is None:
+        return False
+    _, high = statistics.clopper_pearson(confusion.right, confusion.total, alpha)
+    return bool(high < (1 + confusion.support.max() / confusion.total) / 2)
+
+
 def beyond_halfway(right: int, total: int, majority: int, alpha: float) -> bool:
     """Whether the accuracy is beyond halfway from the majority's share to 1, at ``alpha``."""
     low, _ = statistics.clopper_pearson(right, total, alpha)
