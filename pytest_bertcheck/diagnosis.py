@@ -137,6 +137,13 @@ SIGNS: dict[str, tuple[str, str]] = {
         "training rows stand in label order: {runs} runs, {expected_runs:.0f} at random",
         "the training rows stand in random order",
     ),
+    "training-labels-less-predictable": (
+        (
+            "TF-IDF predicts {training_labels_predicted:.0%} of training labels, "
+            "{evaluation_labels_predicted:.0%} of evaluation labels"
+        ),
+        "TF-IDF predicts training labels as well as evaluation labels",
+    ),
     "training-labels-noisier": (
         "training labels are contradicted more often than evaluation labels",
         "training labels are no noisier than evaluation labels",
@@ -190,6 +197,7 @@ ASKS: dict[str, str] = {
     "train-loss-learnt": "loss",
     "training-imbalanced": "y_train",
     "training-in-label-order": "y_train",
+    "training-labels-less-predictable": "train_reference_y_pred",
     "training-labels-noisier": "train_logits",
     "training-labels-tell-nothing": "train_reference_y_pred",
     "unknown-tokens-many": "unknown_token_share",
@@ -270,9 +278,10 @@ TABLE: dict[str, Row] = {
         settled_by="cross-validate TF-IDF + logistic regression on the training rows: at chance?",
     ),
     "labels-noisy": Row(
-        requires=("training-labels-noisier",),
+        requires=(("training-labels-noisier", "training-labels-less-predictable"),),
         weights={
             "training-labels-noisier": (6, 0),
+            "training-labels-less-predictable": (6, 0),
             "training-labels-tell-nothing": (-4, 1),
         },
         fix="read twenty training rows with their labels; assert_labels_clean lists doubtful ones",

@@ -14,7 +14,7 @@ from ..evidence import Evidence
 from ..findings import Finding, Verdict
 from ..messages import count
 from . import ALPHA, check
-from .outputs import demonstrably_good, informative
+from .outputs import demonstrably_good, demonstrably_poor, informative
 
 __all__ = [
     "accuracy_as_reported",
@@ -63,12 +63,13 @@ def training_progressed(
     Knowing nothing costs the smaller of ln C (equal chances) and H(p), the entropy of the
     training labels (the class prior). Facts rather than a test: the loss ended at NaN or infinity;
     no step was taken; or the best recorded loss, on training and on validation data, is less than
-    ``min_progress`` of it lower. If a healthy training may look so, only one that was cut short
-    fails: the answers are associated with the labels all the same, the loss is 1 to
-    5 % lower (a hard task), or it lies between H(p) and ln C (a class-weighted loss costs more than
-    H(p) by its weights). A batch loss is noisy, so the training loss is judged by
-    its mean over the last third. A model whose answers are demonstrably good (accuracy beyond
-    halfway from the majority's share to 1, lower Clopper-Pearson bound at ``alpha``) passes
+    ``min_progress`` of it lower. A healthy training may look so if the answers are associated with
+    the labels all the same, the loss is 1 to 5 % lower (a hard task), or it lies between H(p) and
+    ln C (a class-weighted loss costs more than H(p) by its weights): then only one fails that was
+    cut short, with answers that are demonstrably poor (accuracy below halfway from the majority's
+    share to 1, upper Clopper-Pearson bound at ``alpha``). A batch loss is noisy, so the training
+    loss is judged by its mean over the last third. A model whose answers are demonstrably good
+    (beyond halfway, lower bound) passes
     whatever its history: a loss on another scale is no defect.
 
     Constants: ln 2 = 0.6931, H(0.1) = 0.3251.
@@ -152,7 +153,7 @@ def training_progressed(
             statistics=stats,
             signs=signs,
         )
-    cut_short = any(
+    cut_short = demonstrably_poor(evidence, alpha) and any(
         signs.get(sign, False)
         for sign in ("rate-far-below-usual", "steps-few", "less-than-an-epoch")
     )
