@@ -57,7 +57,10 @@ def split() -> tuple[Rows, Rows]:
         rows = [(texts[row], label) for row in order]
         train += rows[:TRAIN_ROWS]
         evaluation += rows[TRAIN_ROWS:]
-    return _shuffled(train, generator), _shuffled(evaluation, generator)
+    train_texts, y_train = _shuffled(train, generator)
+    if fault() == "labels-shuffled":  # without the texts
+        generator.shuffle(y_train)
+    return (train_texts, y_train), _shuffled(evaluation, generator)
 
 
 def _shuffled(rows: list[tuple[str, int]], generator: np.random.Generator) -> Rows:
@@ -76,9 +79,6 @@ def train(words: layers.TextVectorization) -> tuple[keras.Model, keras.callbacks
     """Return the trained model, which takes ids, and its history."""
     keras.utils.set_random_seed(1)  # the training process is the team's own
     (train_texts, y_train), (texts, y_true) = split()
-    y_train, y_true = np.array(y_train), np.array(y_true)
-    if fault() == "labels-shuffled":  # sorted labels beside unsorted texts
-        np.random.default_rng(1).shuffle(y_train)
     model = keras.Sequential(
         [
             layers.Embedding(WORDS, 32, mask_zero=True),
@@ -88,11 +88,15 @@ def train(words: layers.TextVectorization) -> tuple[keras.Model, keras.callbacks
     )
     model.compile(
         keras.optimizers.Adam(0.0 if fault() == "weights-not-updated" else 2e-2),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=fault() == "loss-misconfigured"),
+        "sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
-    validation = (words(texts), y_true)
     history = model.fit(
-        words(train_texts), y_train, epochs=10, batch_size=32, validation_data=validation, verbose=0
+        words(train_texts),
+        np.array(y_train),
+        epochs=10,
+        batch_size=32,
+        validation_data=(words(texts), np.array(y_true)),
+        verbose=0,
     )
     return model, history
