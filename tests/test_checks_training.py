@@ -232,6 +232,22 @@ def test_a_hard_task_is_open():
     assert ("reference_y_pred",) == finding.needs
 
 
+def test_shuffled_labels_learnt_by_heart_are_no_hard_task():
+    """Each topic gets the labels that it was dealt: answers depend on topics, and are not right."""
+    y_true = np.repeat(np.arange(5), 40)
+    dealt = np.array([[1, 11, 11, 8, 9], [13, 4, 8, 5, 10], [4, 6, 13, 6, 11], [7, 8, 1, 16, 8],
+                      [6, 12, 11, 4, 7]])  # fmt: skip
+    y_pred = np.concatenate([np.repeat(np.arange(5), row) for row in dealt])
+    evidence = Evidence(
+        y_true=y_true, y_pred=y_pred, label_names=list("abcde"), loss=[1.617, 0.3, 0.026],
+        val_loss=[1.604, 1.9, 2.268], train_steps=130,
+    )  # fmt: skip
+    assert statistics.match_above_chance(evidence.confusion) <= 0.01
+    finding = run_check("training_progressed", evidence)
+    assert "failed" == finding.verdict
+    assert finding.signs["learnt-by-heart"]
+
+
 def weighted_history(generator, *, epochs=30):
     """Train with balanced class weights on a hard task, 9 of 10 labels equal; its losses."""
     y = generator.random((2, 4000)) < 0.1

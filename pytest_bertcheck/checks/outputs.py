@@ -32,13 +32,13 @@ __all__ = [
     "every_class_predicted",
     "far_below",
     "in_range",
-    "informative",
     "label_weights",
     "logits_valid",
     "metric_at_least",
     "not_collapsed",
     "not_far_below_reference",
     "not_far_below_validation",
+    "right_above_chance",
 ]
 
 COLLAPSE_CAUSES = (
@@ -247,10 +247,17 @@ def collapse_test(
     return Collapse(collapsed, p_value, others, answered, tells_something)
 
 
-def informative(evidence: Evidence) -> bool:
-    """Whether the answers are associated with the true labels, at 0.01."""
+def right_above_chance(evidence: Evidence) -> bool:
+    """Whether more answers are right than answers dealt to the rows at random would be, at 0.01.
+
+    That single labels are associated with their answers says less: a model that has learnt
+    shuffled labels by heart gives each topic the labels that it happened to be dealt.
+    """
     confusion = evidence.confusion
-    return confusion is not None and statistics.match_above_chance(confusion) <= 0.01
+    if confusion is None:
+        return False
+    dealt = float(confusion.support / confusion.total @ confusion.predicted / confusion.total)
+    return statistics.binomial_at_least(confusion.right, confusion.total, dealt) <= 0.01
 
 
 def demonstrably_good(evidence: Evidence, alpha: float) -> bool:
