@@ -181,16 +181,14 @@ def healthy_session(
     fields |= training_data(generator, model, train_prior, y_true)
     # One that learnt hardly more than the prior is no help where another prior holds.
     weak = prior is train_prior and generator.random() < 0.3
-    fields |= references(generator, model, prior, y_true, y_pred, weak=weak)
-    skill = skill_for(cell.num_labels, float(np.diag(rates).mean()))
     y_train = fields["y_train"]
+    fields |= references(generator, model, prior, y_true, y_pred, y_train=y_train, weak=weak)
+    skill = skill_for(cell.num_labels, float(np.diag(rates).mean()))
 
     def reference(generator: np.random.Generator) -> Array:
         return out_of_fold(generator, y_train, train_prior, skill)
 
-    probabilities = reference(generator)
-    fields["train_reference_probabilities"] = probabilities
-    fields["train_reference_y_pred"] = probabilities.argmax(axis=1)
+    fields["train_reference_probabilities"] = reference(generator)
     fields |= encoded_inputs(generator, n)
     fields |= served_again(generator, model, y_true, logits)
     fields |= training_history(generator, model, train_prior, fields)
@@ -453,13 +451,15 @@ def references(
     y_true: Array,
     y_pred: Array,
     *,
+    y_train: Array,
     weak: bool,
 ) -> dict[str, Any]:
-    """Return a reference's answers on whole and on kept texts, and those of the model before.
+    """Return a reference's answers on whole, on kept and on training texts, and a former model's.
 
     The reference has up to 1 / LEAST_OF_SKILL of the model's skill, by one of the scales of
     ``far_below``; it errs on the same rows as the model, or on others. A ``weak`` one guesses
-    every other answer.
+    every other answer. On training rows that it did not see, up to a third of its skill is lost,
+    as if skill grew in proportion to the rows that are left in cross-validation.
     """
     n, num_labels = len(y_true), len(prior)
     recalls = np.diag(model.rates)[y_true]
@@ -471,15 +471,20 @@ def references(
     better = generator.choice([0.0, most, generator.uniform(0, most)])
     alike = generator.choice([0.0, 0.5, 0.9])
 
+    def drawn(labels: Array, own: Array) -> Array:
+        own = np.where(generator.random(len(labels)) < better, labels, own)
+        if weak:
+            guesses = generator.choice(num_labels, len(labels), p=prior)
+            own = np.where(generator.random(len(labels)) < 0.5, guesses, own)
+        return own
+
     def answers() -> Array:
         _, own = model.answer(generator, y_true)
-        drawn = np.where(generator.random(n) < alike, y_pred, own)
-        drawn = np.where(generator.random(n) < better, y_true, drawn)
-        if weak:
-            guesses = generator.choice(num_labels, n, p=prior)
-            drawn = np.where(generator.random(n) < 0.5, guesses, drawn)
-        return drawn
+        return drawn(y_true, np.where(generator.random(n) < alike, y_pred, own))
 
+    lost = generator.choice([0.0, 1 / 3, generator.uniform(0, 1 / 3)])
+    unseen = drawn(y_train, model.answer(generator, y_train)[1])
+    most_frequent = np.bincount(y_true).argmax()
     whole = answers()
     kept = np.where(generator.random(n) < 0.1, answers(), whole)
     baseline_logits, baseline_y_pred = model.answer(generator, y_true)
@@ -491,6 +496,9 @@ def references(
     return {
         "reference_y_pred": whole,
         "kept_reference_y_pred": kept,
+        "train_reference_y_pred": np.where(
+            generator.random(len(y_train)) < lost, most_frequent, unseen
+        ),
         "baseline_y_pred": baseline_y_pred,
         "baseline_logits": baseline_logits,
         "baseline_confusion": confusion_matrix(y_before, before, num_labels).cells.toarray(),

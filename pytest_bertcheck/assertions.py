@@ -15,7 +15,7 @@ import numpy as np
 
 from .checks import ALPHA, find_check
 from .evidence import Evidence, outputs_to_array
-from .experiments import one_at_a_time, outputs_after_loading, overfit
+from .experiments import loaded_again, one_at_a_time, overfit, reject_no_predict
 from .findings import Finding, Verdict
 from .logits import are_probabilities
 from .reference import cross_validated
@@ -1109,8 +1109,10 @@ def assert_reload_equal(
     """
     if callable(logits):
         load, texts = logits, _texts(reloaded_logits)
-        reloaded_logits = outputs_after_loading(load, texts, RELOAD_TIMEOUT)
-        logits = load()(texts)
+        again, here = loaded_again(load, RELOAD_TIMEOUT), load()
+        for predict in (again, here):
+            reject_no_predict(predict)
+        reloaded_logits, logits = again(texts), here(texts)
     evidence = Evidence(
         logits=logits, reloaded_logits=reloaded_logits, unloaded_weights=unloaded_weights
     )

@@ -66,6 +66,7 @@ SIGNS: dict[str, tuple[str, str]] = {
     "inputs-unknown": ("inputs are all [UNK]", ""),
     "label-never-trained": ("training never saw a label of the evaluation set", ""),
     "last-fed-is-the-answer": ("the one answer is the label that was fed last", ""),
+    "learnt-by-heart": ("the training loss fell to almost nothing", ""),
     "lengths-equal": ("all texts have the same number of tokens", ""),
     "less-than-an-epoch": ("training saw less than one epoch", ""),
     "logits-bit-equal": ("the outputs are bit for bit the same for all inputs", ""),
@@ -145,6 +146,13 @@ SIGNS: dict[str, tuple[str, str]] = {
         "training rows stand in label order: {runs} runs, {expected_runs:.0f} at random",
         "the training rows stand in random order",
     ),
+    "training-labels-less-predictable": (
+        (
+            "TF-IDF predicts {training_labels_predicted:.0%} of training labels, "
+            "{evaluation_labels_predicted:.0%} of evaluation labels"
+        ),
+        "TF-IDF predicts training labels as well as evaluation labels",
+    ),
     "training-labels-noisier": (
         "training labels are contradicted more often than evaluation labels",
         "training labels are no noisier than evaluation labels",
@@ -202,6 +210,7 @@ ASKS: dict[str, str] = {
     "train-loss-learnt": "loss",
     "training-imbalanced": "y_train",
     "training-in-label-order": "y_train",
+    "training-labels-less-predictable": "train_reference_y_pred",
     "training-labels-noisier": "train_logits",
     "training-labels-tell-nothing": "train_reference_y_pred",
     "unknown-tokens-many": "unknown_token_share",
@@ -276,9 +285,10 @@ TABLE: dict[str, Row] = {
         settled_by="cross-validate TF-IDF + logistic regression on the training rows: at chance?",
     ),
     "labels-noisy": Row(
-        requires=("training-labels-noisier",),
+        requires=(("training-labels-noisier", "training-labels-less-predictable"),),
         weights={
             "training-labels-noisier": (6, 0),
+            "training-labels-less-predictable": (6, 0),
             "training-labels-tell-nothing": (-4, 1),
         },
         fix="read twenty training rows with their labels; assert_labels_clean lists doubtful ones",
@@ -406,6 +416,7 @@ TABLE: dict[str, Row] = {
             "collapsed": (1, -1),
             "outputs-rank-labels": (-4, 0),
             "training-labels-tell-nothing": (-5, 0),
+            "learnt-by-heart": (-4, 0),
             "val-loss-far-above": (1, 0),
             "val-loss-learnt": (-2, 1),
             "val-loss-never-moved": (-4, 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from .evidence import outputs_to_array
 from .fresh_process import FreshProcess, import_path, imported
 
-__all__ = ["one_at_a_time", "outputs_after_loading", "overfit"]
+__all__ = ["loaded_again", "one_at_a_time", "overfit", "reject_no_predict"]
 
 Predict = Callable[[Sequence[str]], Any]
 
@@ -28,31 +29,35 @@ def one_at_a_time(outputs_of: Predict, texts: Sequence[str]) -> npt.NDArray[Any]
     return np.concatenate([outputs_to_array(outputs_of([text])) for text in texts])
 
 
-def outputs_after_loading(load: Callable[[], Predict], texts: Sequence[str], timeout: float) -> Any:
-    """Return what a pipeline that is loaded again returns for texts.
+def loaded_again(load: Callable[[], Predict], timeout: float) -> Predict:
+    """Return the ``predict`` of a pipeline that is loaded again.
 
-    If another process can import ``load``, it is called in one, under another hash seed.
+    If another process can import ``load``, it is loaded in one, under another hash seed, once it is
+    called; that raises ``RuntimeError`` if something raises there, and ``TimeoutError`` if there is
+    no answer in ``timeout`` seconds.
+    """
+    path = import_path(load)
+    return load() if path is None else partial(_outputs_elsewhere, path, timeout)
+
+
+def reject_no_predict(predict: Any) -> None:
+    """Raise if what ``load`` returned cannot be called.
 
     Raises
     ------
     TypeError
-        If ``load`` does not return a callable.
-    RuntimeError
-        If it raises in the other process.
-    TimeoutError
-        If that gives no answer in ``timeout`` seconds.
+        If it is no callable.
     """
-    path = import_path(load)
-    if path is None:
-        predict = load()
-        if not callable(predict):
-            raise TypeError(f"load: expected it to return predict, got {type(predict).__name__}")
-        return predict(texts)
+    if not callable(predict):
+        raise TypeError(f"load: expected it to return predict, got {type(predict).__name__}")
+
+
+def _outputs_elsewhere(load: str, timeout: float, texts: Sequence[str]) -> Any:
     there = import_path(_outputs_of_loaded)
     assert there is not None
     process = FreshProcess(HASH_SEED)
     try:
-        return process.call(there, {"load": path, "texts": list(texts)}, timeout)
+        return process.call(there, {"load": load, "texts": list(texts)}, timeout)
     finally:
         process.close()
 

@@ -24,7 +24,7 @@ from .adapters.answers import read_answers
 from .adapters.random_state import unchanged_random_state
 from .checks.serving import difference
 from .evidence import Evidence, outputs_to_array
-from .experiments import one_at_a_time, outputs_after_loading, overfit
+from .experiments import loaded_again, one_at_a_time, overfit, reject_no_predict
 from .messages import safe
 from .pipeline import NotPossible, Pipeline
 from .reference import FOLDS, cross_validated, readable, reference_model
@@ -288,7 +288,9 @@ def padded(run: Run) -> Fields:
 def reloaded(run: Run) -> Fields:
     """Load the pipeline again, in another process if that can import ``load``, and call it."""
     sample, pipeline = run.sample(), run.pipeline
-    outputs = run.call("load", outputs_after_loading, pipeline.load, sample, pipeline.timeout)
+    predict = run.call("load", loaded_again, pipeline.load, pipeline.timeout)
+    reject_no_predict(predict)
+    outputs = run.call("load", predict, sample)
     return {"reloaded_logits": run.scores(outputs, sample, "reloaded_logits")}
 
 
@@ -340,8 +342,9 @@ def overfitted(run: Run) -> Fields:
 def reference(run: Run) -> Fields:
     """Train TF-IDF and logistic regression on the same rows, and on what truncation keeps of them.
 
-    The second sees the token ids in place of the words, as many as the model sees. Besides, the
-    first is cross-validated on the training rows, to see whether their labels tell of the texts.
+    The second sees the token ids in place of the words, as many as the model sees. Neither is given
+    a row whose text it is to answer. Besides, the first is cross-validated on the training rows, to
+    see whether their labels tell of the texts.
     """
     pipeline = run.pipeline
     assert pipeline.train_texts is not None
@@ -351,7 +354,12 @@ def reference(run: Run) -> Fields:
         raise NotPossible("all training rows have the same label")
     if not readable(pipeline.train_texts):
         raise NotPossible("the training texts hold no words that a bag of words could learn")
-    model = reference_model().fit(pipeline.train_texts, y_train)
+    asked = set(pipeline.texts)
+    unseen = [row for row, text in enumerate(pipeline.train_texts) if text not in asked]
+    texts = [pipeline.train_texts[row] for row in unseen]
+    if len(np.unique(y_train[unseen])) < 2 or not readable(texts):
+        raise NotPossible("the training texts are the evaluation texts, all but a few")
+    model = reference_model().fit(texts, y_train[unseen])
     found = {"reference_y_pred": model.predict(pipeline.texts)}
     num_labels = Evidence(**run.fields).num_labels or 2
     if counts.min() >= FOLDS and y_train.min() >= 0 and y_train.max() < num_labels:
@@ -359,8 +367,8 @@ def reference(run: Run) -> Fields:
         found["train_reference_y_pred"] = answers
         found["train_reference_probabilities"] = probabilities
     if "input_ids" in run.fields:
-        train_ids = _ids_as_text(run.ask("encode", pipeline.train_texts))
-        model = reference_model(token_pattern=r"\S+").fit(train_ids, y_train)
+        train_ids = _ids_as_text(run.ask("encode", texts))
+        model = reference_model(token_pattern=r"\S+").fit(train_ids, y_train[unseen])
         found["kept_reference_y_pred"] = model.predict(_ids_as_text(run.fields))
     return found
 

@@ -32,6 +32,7 @@ __all__ = [
     "paired_worse_power",
     "rate_above",
     "runs_too_few",
+    "skill_below",
     "trials_for_gap",
     "trials_for_paired_power",
     "trials_for_power",
@@ -86,6 +87,70 @@ def mean_below_zero(values: npt.NDArray[np.float64], largest: float) -> float:
     """
     wealth = [np.log1p(-bet / largest * values).sum() for bet in BETS]
     return float(min(1.0, np.exp(min(700.0, np.log(len(BETS)) - special.logsumexp(wealth)))))
+
+
+def skill_below(
+    labels: npt.NDArray[np.integer[Any]],
+    right: npt.NDArray[np.bool_],
+    counts: npt.NDArray[np.int64],
+    other_right: npt.NDArray[np.bool_],
+    min_share: float,
+) -> float:
+    """Test whether answers keep ``min_share`` of the skill that answers on other rows have.
+
+    Skill is what accuracy gains over always answering the most frequent label. Null hypothesis:
+    were labels as frequent among these rows as among the others, they would; or the others have no
+    skill. Test: by betting on the mean of what each row of either set contributes, and an exact
+    binomial test of the second; both must reject. A label with less than a quarter of the rows
+    that it should have is taken to be always right.
+
+    Parameters
+    ----------
+    labels : (n,) int
+        True labels of these rows, within ``0..C - 1``.
+    right : (n,) bool
+        Which of their answers are right.
+    counts : (C,) int
+        How often each label occurs among the other rows, up to a factor.
+    other_right : (v,) bool
+        Which of the answers on the other rows are right.
+    min_share
+        Share of the skill on the other rows that must be left.
+
+    Returns
+    -------
+    float
+        The larger of the two p values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> labels = np.arange(100) % 2
+    >>> good, bad = np.arange(100) >= 5, np.arange(100) >= 45
+    >>> skill_below(labels, bad, np.array([1, 1]), good, 0.5) < 0.01
+    True
+    >>> skill_below(labels, good, np.array([1, 1]), good, 0.5)
+    1.0
+    """
+    balance, own = counts / counts.sum(), np.bincount(labels, minlength=len(counts)) / len(labels)
+    rare = own < balance / 4  # a row of such a label would count for more than four
+    weights = np.divide(balance, own, out=np.zeros_like(own), where=(own > 0) & ~rare)[labels]
+    constant, taken_as_right = float(balance.max()), float(balance[rare].sum())
+    # The sum over both is at least 0 under the null hypothesis, whatever is taken off the second
+    # and given to the first: the accuracy of a good model gives the most power.
+    good = constant + 0.8 * (1 - constant)
+    least = min_share * good + (1 - min_share) * constant - taken_as_right
+    values = np.concatenate(
+        [
+            (weights * right - least) / len(right),
+            min_share * (good - other_right) / len(other_right),
+        ]
+    )
+    largest = max((float(weights.max()) - least) / len(right), min_share * good / len(other_right))
+    return max(
+        mean_below_zero(values, largest),
+        binomial_at_least(int(other_right.sum()), len(other_right), constant),
+    )
 
 
 def paired_worse(

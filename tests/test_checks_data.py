@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,7 +18,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from pytest_bertcheck import Evidence, diagnose, required_examples, statistics
 from pytest_bertcheck.checks import suite_checks
 from pytest_bertcheck.messages import MAX_ROWS
-from pytest_bertcheck.reference import cross_validated
+from pytest_bertcheck.reference import cross_validated, reference_model
 
 from .simulate import NAMES, healthy_sessions, run_check, trained, write_texts
 
@@ -635,6 +637,121 @@ def test_a_case_that_cannot_be_is_refused(case):
     """A share of nothing, or fewer than no rows, is bad input."""
     with pytest.raises(ValueError, match=next(iter(case))):
         required_examples("splits_consistent", **case)
+
+
+# Predictability
+
+
+def referred(train_texts, y_train, texts, y_true):
+    """Return what the reference model says of training and of evaluation rows."""
+    answers, _ = cross_validated(train_texts, y_train, int(y_train.max()) + 1)
+    return Evidence(
+        y_train=y_train,
+        train_reference_y_pred=answers,
+        y_true=y_true,
+        reference_y_pred=reference_model().fit(train_texts, y_train).predict(texts),
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("num_labels", [2, 3, 5])
+def test_training_labels_are_as_predictable_unless_they_were_flipped(num_labels, seed):
+    """Sound labels of articles pass; of those flipped, TF-IDF predicts far fewer, and they fail."""
+    generator = np.random.default_rng(seed)
+    y_train, y_true = (generator.integers(0, num_labels, rows) for rows in (900, 400))
+    train_texts, texts = (
+        write_texts(labels, generator, own_words=12, words=120) for labels in (y_train, y_true)
+    )
+    sound = referred(train_texts, y_train, texts, y_true)
+    assert "passed" == run_check("labels_as_predictable", sound).verdict
+    evidence = referred(train_texts, flipped(y_train, 0.4, generator), texts, y_true)
+    finding = run_check("labels_as_predictable", evidence)
+    assert "failed" == finding.verdict
+    assert finding.summary.startswith("labels noisy: TF-IDF predicts ")
+    assert "labels-noisy" == diagnose(evidence).causes[0].code
+
+
+@pytest.mark.parametrize("m", [100, 200])
+@pytest.mark.parametrize("num_labels", [2, 3])
+def test_cross_validation_on_few_rows_is_no_noise(num_labels, m):
+    """A third fewer rows to learn from cost a model of few rows skill, but not a third of it."""
+    for seed in range(5):
+        run = trained(num_labels, seed, n=300, m=m, own_words=4)
+        evidence = referred(run.train_texts, run.y_train, run.texts, run.y_true)
+        finding = run_check("labels_as_predictable", evidence)
+        assert "passed" == finding.verdict, finding.summary
+
+
+@given(seed=SEEDS, num_labels=st.integers(2, 5))
+@settings(deadline=None, max_examples=60)
+def test_evaluation_labels_cannot_make_training_labels_look_noisy(seed, num_labels):
+    """Exchanged, shuffled or flipped, and in any balance, evaluation labels fail nothing."""
+    generator = np.random.default_rng(seed)
+    sound = sound_labels(num_labels)
+    kept = generator.random(600) < np.where(sound.y_true == 0, 1, generator.uniform(0.1, 1))
+    y_true = sound.y_true[kept]
+    for labels in (
+        y_true,
+        generator.permutation(num_labels)[y_true],
+        generator.permutation(y_true),
+        flipped(sound.y_true, 0.4, generator)[kept],
+    ):
+        evidence = Evidence(
+            y_train=sound.y_train, train_reference_y_pred=sound.train_reference_y_pred,
+            y_true=labels, reference_y_pred=sound.reference_y_pred[kept],
+        )  # fmt: skip
+        assert "failed" != run_check("labels_as_predictable", evidence).verdict
+
+
+@functools.lru_cache
+def sound_labels(num_labels):
+    run = trained(num_labels, 0, n=600, m=900, own_words=6)
+    return referred(run.train_texts, run.y_train, run.texts, run.y_true)
+
+
+@pytest.mark.parametrize("num_labels", [2, 5])
+def test_two_thirds_of_the_skill_fail_no_more_often_than_allowed(num_labels):
+    """At the edge, a third of the skill lost to cross-validation, at most 5 % of 500 fail."""
+    generator = np.random.default_rng(num_labels)
+    failed = 0
+    for _ in range(500):
+        n, m = (int(generator.integers(20 * num_labels, 600)) for _ in range(2))
+        y_true = generator.integers(0, num_labels, n)
+        y_train = np.arange(m) % num_labels
+        skill = generator.uniform(0.3, 1)
+        answers = []
+        for labels, kept in ((y_true, skill), (y_train, 2 / 3 * skill)):
+            right = 1 / num_labels + kept * (1 - 1 / num_labels)
+            hit = generator.random(len(labels)) < right
+            answers.append(np.where(hit, labels, (labels + 1) % num_labels))
+        evidence = Evidence(
+            y_true=y_true, reference_y_pred=answers[0], y_train=y_train,
+            train_reference_y_pred=answers[1],
+        )  # fmt: skip
+        finding = run_check("labels_as_predictable", evidence, alpha=0.05)
+        failed += finding.verdict == "failed"
+    assert statistics.clopper_pearson(failed, 500, 0.001)[0] <= 0.05
+
+
+def test_labels_of_few_training_rows_are_not_compared():
+    """A label with 19 training rows is left out on both sides; with 20 it is not."""
+    y_train = np.repeat([0, 1, 2], [100, 100, 19])
+    y_true = np.repeat([0, 1, 2], 50)
+    wrong = np.where(y_train == 2, 0, y_train)
+    fields = {"y_true": y_true, "reference_y_pred": y_true}
+    few = run_check(
+        "labels_as_predictable", Evidence(y_train=y_train, train_reference_y_pred=wrong, **fields)
+    )
+    assert "passed" == few.verdict
+    assert 1 == few.statistics["training_labels_predicted"]
+    enough = run_check(
+        "labels_as_predictable",
+        Evidence(y_train=np.r_[y_train, 2], train_reference_y_pred=np.r_[wrong, 0], **fields),
+    )
+    assert 200 / 220 == enough.statistics["training_labels_predicted"]
+    hidden = Evidence(y_train=y_train, train_reference_y_pred=wrong, y_true=np.full(150, -1),
+                      reference_y_pred=y_true)  # fmt: skip
+    assert "inconclusive" == run_check("labels_as_predictable", hidden).verdict
 
 
 # Noise

@@ -331,6 +331,25 @@ def test_a_strong_confusion_is_no_swap():
     assert "failed" != finding.verdict
 
 
+def test_exchanged_answers_that_a_plain_model_beats_even_unswapped_are_no_swap():
+    """Worse than chance and 63 % unswapped, where TF-IDF gets 95 %: another fault, not a mapping.
+
+    Beside a reference of 70 %, 63 % is what such a model would get: then it is swapped.
+    """
+    generator = np.random.default_rng(0)
+    y_true = np.arange(400) % 2
+    y_pred = np.where(generator.random(400) < 0.63, 1 - y_true, y_true)
+
+    def verdict(accuracy):
+        reference = np.where(generator.random(400) < accuracy, y_true, 1 - y_true)
+        evidence = Evidence(
+            y_true=y_true, y_pred=y_pred, reference_y_pred=reference, label_names=["ham", "spam"]
+        )
+        return run_check("labels_not_swapped", evidence).verdict
+
+    assert ("inconclusive", "failed") == (verdict(0.95), verdict(0.7))
+
+
 def test_a_random_head_is_not_as_sure_as_a_swapped_model():
     """A permuted answer of a trained model is sure of itself, that of a fresh head is not."""
     run = trained(5, 1)

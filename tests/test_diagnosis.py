@@ -246,7 +246,10 @@ def emitted_signs():
     alike = Evidence(input_ids=np.ones((9, 4)), train_steps=0, kept_token_counts=[2] * 9)
     outside = Evidence(y_true=[0, 9], label_names=["a", "b"], loss=[0.7, np.nan])
     findings = [finding for diagnosis in diagnosed().values() for finding in diagnosis.findings]
-    cross_validated = Evidence(y_train=[0, 1] * 9, train_reference_y_pred=[0, 1] * 9)
+    cross_validated = Evidence(
+        y_train=[0, 1] * 20, train_reference_y_pred=[0, 1] * 20, y_true=[0, 1],
+        reference_y_pred=[0, 1],
+    )  # fmt: skip
     unloaded = Evidence(unloaded_weights=["head"])
     cut = Evidence(y_true=[0, 1], logits=np.eye(2), tail_logits=np.eye(2),
                    token_counts=[9, 9], kept_token_counts=[3, 3])  # fmt: skip

@@ -8,6 +8,8 @@ import pytest
 
 from .conftest import PIPELINE
 
+pytestmark = pytest.mark.gate
+
 MODES = {
     "plain": [],
     "no-xdist": ["-p", "no:xdist"],

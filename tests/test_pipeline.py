@@ -232,6 +232,22 @@ def test_one_training_label_gives_no_reference():
     assert evidence.y_train is not None
 
 
+def test_the_reference_is_not_asked_what_it_was_taught():
+    """Evaluation texts among the training rows are left out; if all are, there is no reference.
+
+    It would know them by heart, and make a fair model look far below it.
+    """
+    texts, labels = [*RUN.train_texts, *RUN.texts], [*RUN.y_train, *(RUN.y_true + 1) % 3]
+    beside = complete(train_texts=texts, y_train=labels).observe()
+    alone = complete().observe()
+    assert alone.reference_y_pred.tolist() == beside.reference_y_pred.tolist()
+    assert alone.kept_reference_y_pred.tolist() == beside.kept_reference_y_pred.tolist()
+    same = complete(train_texts=RUN.texts, y_train=RUN.y_true).observe()
+    assert same.reference_y_pred is None
+    _, skipped = same.reasons_missing
+    assert "the training texts are the evaluation texts" in skipped["reference_y_pred"]
+
+
 def test_a_rare_training_label_is_not_cross_validated():
     """With fewer rows of a label than folds there is no cross-validation, but a reference."""
     y_train = RUN.y_train.copy()

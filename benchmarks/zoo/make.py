@@ -196,11 +196,13 @@ class Trained:
         reference = fields["reference_y_pred"] == y_true
         majority = np.bincount(y_true).max()
         skill = (right.mean() - majority / len(y_true), reference.mean() - majority / len(y_true))
+        # Where neither learnt more than the majority, the training came to nothing, too.
+        weak = skill[0] <= 0 or skill[0] < 0.75 * skill[1]
         return {
             "causes": causes,
             "harmful": bool(causes and worse <= HARMFUL_AT),
             "identifiable": True,
-            "weak": bool(not causes and len(np.unique(y_true)) > 1 and skill[0] < 0.75 * skill[1]),
+            "weak": bool(not causes and len(np.unique(y_true)) > 1 and weak),
             "accuracy": round(float(right.mean()), 4),
             "healthy_accuracy": round(float(healthy.mean()), 4),
             "family": "training" if item.name in TRAINED else "serving",

@@ -18,10 +18,11 @@ from ..findings import Finding, Verdict
 from ..logits import answers_of
 from ..messages import MAX_ROWS, count, probability, quoted, share
 from . import ALPHA, check, reject_health
-from .outputs import Collapse, beyond_halfway, collapse_test, demonstrably_good
+from .outputs import Collapse, beyond_halfway, collapse_test, demonstrably_good, in_range
 
 __all__ = [
     "classes_balanced",
+    "labels_as_predictable",
     "labels_clean",
     "labels_informative",
     "labels_not_noisier",
@@ -791,6 +792,84 @@ def _some_of_each(ids: npt.NDArray[Any], counts: npt.NDArray[Any]) -> npt.NDArra
     place = np.arange(len(ids)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     drawn: npt.NDArray[np.intp] = by_label[place < counts[ids[by_label]]]
     return drawn
+
+
+FEWEST_TO_LEARN = 20
+"""Training rows of a label under which too little can be learnt of it to compare anything."""
+
+
+@check(
+    stage="data",
+    needs=["y_train", "train_reference_y_pred", "y_true", "reference_y_pred"],
+    causes=["labels-noisy"],
+    limits={"min_share_of_skill": (0, 1)},
+)
+def labels_as_predictable(
+    evidence: Evidence, *, alpha: float = ALPHA, min_share_of_skill: float = 2 / 3
+) -> Finding:
+    """Are the training labels as predictable from their texts as the evaluation labels?
+
+    A plain reference model learns the same from the same rows; so it finds the labels of training
+    rows that it did not see (cross-validation) as often as those of the evaluation set, unless
+    they are wrong more often. Null hypothesis: it keeps ``min_share_of_skill`` of its skill, on
+    rows balanced as in the evaluation set; labels with fewer than 20 training rows are left out.
+    Cross-validation learns from two thirds of the rows: no more is kept where skill grows in
+    proportion to the rows, and it grows more slowly. Test: :func:`~.statistics.skill_below`; it
+    fails with probability at most ``alpha``.
+
+    Faults on the evaluation side, exchanged labels too, make that side worse and so cannot fail
+    the check. What fails too is an evaluation set that is far easier than the training set, or
+    that the reference was trained on.
+
+    Source: Song et al. (2022), Learning from Noisy Labels with Deep Neural Networks: A Survey.
+    """
+    num_labels = evidence.num_labels or 1 + max(evidence.y_true.max(), evidence.y_train.max())
+    trained = in_range(num_labels, evidence.y_train)
+    rows_of = np.bincount(evidence.y_train[trained], minlength=num_labels)
+    known = np.append(rows_of >= FEWEST_TO_LEARN, False)  # the last stands for what is no label
+
+    def judged(labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        return known[np.where((labels >= 0) & (labels < num_labels), labels, num_labels)]
+
+    rows, others = judged(evidence.y_train), judged(evidence.y_true)
+    y_train, y_true = evidence.y_train[rows], evidence.y_true[others]
+    if len(np.unique(y_true)) < 2:
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"{FEWEST_TO_LEARN} training rows of two labels of y_true or more would tell",
+        )
+    right = evidence.train_reference_y_pred[rows] == y_train
+    other_right = evidence.reference_y_pred[others] == y_true
+    p_value = statistics.skill_below(
+        y_train, right, np.bincount(y_true, minlength=num_labels), other_right, min_share_of_skill
+    )
+    figures = {
+        "training_labels_predicted": float(right.mean()),
+        "evaluation_labels_predicted": float(other_right.mean()),
+    }
+    versus = (
+        f"TF-IDF predicts {share(int(right.sum()), len(right))} of training labels, "
+        f"{share(int(other_right.sum()), len(other_right))} of evaluation labels"
+    )
+    signs = {"training-labels-less-predictable": p_value <= alpha}
+    if p_value > alpha:
+        return Finding(
+            Verdict.PASSED,
+            f"training labels as predictable: {versus}",
+            statistics=figures,
+            p_value=p_value,
+            signs=signs,
+        )
+    return Finding(
+        Verdict.FAILED,
+        f"labels noisy: {versus}, {probability(p_value)}",
+        statistics=figures,
+        p_value=p_value,
+        causes=("labels-noisy",),
+        fix="read twenty training rows with their labels; assert_labels_clean(texts, labels)\n"
+        "lists the most doubtful ones",
+        signs=signs,
+    )
 
 
 def _rows_for_contradictions(

@@ -18,7 +18,7 @@ from ..findings import Finding, Verdict
 from ..messages import count, probability, quoted, share
 from ..statistics import Confusion, LargestErrors
 from . import ALPHA, check, reject_health
-from .outputs import not_one_label_each
+from .outputs import far_below, in_range, not_one_label_each
 
 __all__ = ["label_mapping_consistent", "labels_not_swapped"]
 
@@ -215,8 +215,9 @@ def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
 
     A label without examples closes the cycle that ends in it, since its own row tells nothing.
     Swapped labels and a strong confusion cannot be told apart, and the finding is inconclusive,
-    where unswapping leaves less than half of the moved labels' or of all examples right, or where
-    one label alone shows it, which a model that leans to one answer may well miss: the others of
+    where unswapping leaves less than half of the moved labels' or of all examples right, or answers
+    that ``reference_y_pred`` is still far better than (see :func:`far_below`), or where one label
+    alone shows it, which a model that leans to one answer may well miss: the others of
     its cycle have to point the same way too (the same test without the strongest label, at 0.1).
 
     With logits, a swap is told from a head that was never loaded: a trained model is as sure of
@@ -272,7 +273,8 @@ def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     goes = f"{quoted(names[first], 10)} is answered {quoted(names[permutation[first]], 10)}"
     rights = f"{share(hits, total)} right, unswapped {share(after, total)}"
     lone = any(_without_its_strongest(confusion, errors, cycle) > 0.1 for cycle in swapped)
-    if lone or 2 * after < total or 2 * recovered < confusion.support[moved].sum():
+    too_few = 2 * after < total or 2 * recovered < confusion.support[moved].sum()
+    if lone or too_few or _far_below_still(evidence, permutation, alpha):
         return Finding(
             Verdict.INCONCLUSIVE,
             f"swapped or confused labels? {goes}; {rights}",
@@ -306,6 +308,17 @@ def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
             ),
         ),
     )
+
+
+def _far_below_still(evidence: Evidence, permutation: npt.NDArray[Any], alpha: float) -> bool:
+    """Whether a plain reference is far better even than the answers unswapped."""
+    if evidence.reference_y_pred is None:
+        return False
+    num_labels = len(permutation)
+    rows = in_range(num_labels, evidence.y_true, evidence.answers, evidence.reference_y_pred)
+    unswapped = np.argsort(permutation)[evidence.answers[rows]]
+    y_true, reference = evidence.y_true[rows], evidence.reference_y_pred[rows]
+    return bool(rows.any()) and far_below(y_true, unswapped, reference, num_labels) <= alpha
 
 
 def _unswap(names: Sequence[str], permutation: npt.NDArray[Any]) -> str:

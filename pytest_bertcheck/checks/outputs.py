@@ -32,13 +32,13 @@ __all__ = [
     "every_class_predicted",
     "far_below",
     "in_range",
-    "informative",
     "label_weights",
     "logits_valid",
     "metric_at_least",
     "not_collapsed",
     "not_far_below_reference",
     "not_far_below_validation",
+    "right_above_chance",
 ]
 
 COLLAPSE_CAUSES = (
@@ -247,10 +247,17 @@ def collapse_test(
     return Collapse(collapsed, p_value, others, answered, tells_something)
 
 
-def informative(evidence: Evidence) -> bool:
-    """Whether the answers are associated with the true labels, at 0.01."""
+def right_above_chance(evidence: Evidence) -> bool:
+    """Whether more answers are right than answers dealt to the rows at random would be, at 0.01.
+
+    That single labels are associated with their answers says less: a model that has learnt
+    shuffled labels by heart gives each topic the labels that it happened to be dealt.
+    """
     confusion = evidence.confusion
-    return confusion is not None and statistics.match_above_chance(confusion) <= 0.01
+    if confusion is None:
+        return False
+    dealt = float(confusion.support / confusion.total @ confusion.predicted / confusion.total)
+    return statistics.binomial_at_least(confusion.right, confusion.total, dealt) <= 0.01
 
 
 def demonstrably_good(evidence: Evidence, alpha: float) -> bool:
@@ -259,6 +266,15 @@ def demonstrably_good(evidence: Evidence, alpha: float) -> bool:
     if confusion is None:
         return False
     return beyond_halfway(confusion.right, confusion.total, int(confusion.support.max()), alpha)
+
+
+def demonstrably_poor(evidence: Evidence, alpha: float) -> bool:
+    """Whether the accuracy is below halfway from the majority's share to 1, at ``alpha``."""
+    confusion = evidence.confusion
+    if confusion is None:
+        return False
+    _, high = statistics.clopper_pearson(confusion.right, confusion.total, alpha)
+    return bool(high < (1 + confusion.support.max() / confusion.total) / 2)
 
 
 def beyond_halfway(right: int, total: int, majority: int, alpha: float) -> bool:
@@ -705,7 +721,7 @@ def not_far_below_validation(
     reported, size = float(recorded[-1]), _least_rows(recorded)
     validated = np.arange(size) < round(reported * size)
     p_value = max(
-        _below_validation(
+        statistics.skill_below(
             y_true, right, np.bincount(like, minlength=num_labels), validated, min_share_of_skill
         )
         for like in (trained, y_true)
@@ -742,40 +758,6 @@ def _least_rows(shares: npt.NDArray[np.float64]) -> int:
     fractions = [Fraction(float(part)).limit_denominator(MOST_ROWS) for part in shares]
     least = lcm(*(fraction.denominator for fraction in fractions))
     return least if least <= MOST_ROWS else fractions[-1].denominator
-
-
-def _below_validation(
-    y_true: npt.NDArray[Any],
-    right: npt.NDArray[np.bool_],
-    counts: npt.NDArray[np.int64],
-    validated: npt.NDArray[np.bool_],
-    min_share_of_skill: float,
-) -> float:
-    """Test answers against those on validation rows, were labels as frequent there as ``counts``.
-
-    ``right`` (n,) and ``validated`` (v,) say which answers are right.
-    """
-    balance, own = counts / counts.sum(), np.bincount(y_true, minlength=len(counts)) / len(y_true)
-    rare = own < balance / 4  # an example of such a label would count for more than four
-    weights = np.divide(balance, own, out=np.zeros_like(own), where=(own > 0) & ~rare)[y_true]
-    constant, taken_as_right = float(balance.max()), float(balance[rare].sum())
-    # The sum over both is at least 0 under the null hypothesis, whatever is taken off the second
-    # and given to the first: the accuracy of a good model gives the most power.
-    good = constant + 0.8 * (1 - constant)
-    least = min_share_of_skill * good + (1 - min_share_of_skill) * constant - taken_as_right
-    values = np.concatenate(
-        [
-            (weights * right - least) / len(right),
-            min_share_of_skill * (good - validated) / len(validated),
-        ]
-    )
-    largest = max(
-        (float(weights.max()) - least) / len(right), min_share_of_skill * good / len(validated)
-    )
-    return max(
-        statistics.mean_below_zero(values, largest),
-        statistics.binomial_at_least(int(validated.sum()), len(validated), constant),
-    )
 
 
 def argmax_decoded(evidence: Evidence) -> bool:

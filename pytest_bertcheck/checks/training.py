@@ -14,7 +14,7 @@ from ..evidence import Evidence
 from ..findings import Finding, Verdict
 from ..messages import count
 from . import ALPHA, check
-from .outputs import demonstrably_good, informative
+from .outputs import demonstrably_good, demonstrably_poor, right_above_chance
 
 __all__ = [
     "accuracy_as_reported",
@@ -29,6 +29,9 @@ Array = npt.NDArray[Any]
 
 USUAL_LEARNING_RATES = (1e-5, 5e-5)
 """What fine-tuning a pretrained encoder takes. Source: Devlin et al. (2019), section A.3."""
+
+BY_HEART = 0.1
+"""Share of the cost of knowing nothing under which all rows are learnt by heart."""
 
 LEAST_PROGRESS = 0.05
 """Share of the loss of a model without any knowledge that training must have taken off."""
@@ -63,13 +66,13 @@ def training_progressed(
     Knowing nothing costs the smaller of ln C (equal chances) and H(p), the entropy of the
     training labels (the class prior). Facts rather than a test: the loss ended at NaN or infinity;
     no step was taken; or the best recorded loss, on training and on validation data, is less than
-    ``min_progress`` of it lower. If a healthy training may look so, only one that was cut short
-    fails: the answers are associated with the labels all the same, the loss is 1 to
-    5 % lower (a hard task), or it lies between H(p) and ln C (a class-weighted loss costs more than
-    H(p) by its weights). A batch loss is noisy, so the training loss is judged by
-    its mean over the last third. A model whose answers are demonstrably good (accuracy beyond
-    halfway from the majority's share to 1, lower Clopper-Pearson bound at ``alpha``) passes
-    whatever its history: a loss on another scale is no defect.
+    ``min_progress`` of it lower. A healthy training may look so if more answers are right than
+    by chance all the same, the loss is 1 to 5 % lower (a hard task), or it lies between H(p) and
+    ln C (a class-weighted loss costs more than H(p) by its weights): then only one fails that was
+    cut short, with answers that are demonstrably poor (accuracy below halfway from the majority's
+    share to 1, upper Clopper-Pearson bound at ``alpha``). A batch loss is noisy, so the training
+    loss is judged by its mean over the last third. A model whose answers are demonstrably good
+    (beyond halfway, lower bound) passes whatever its history: a loss on another scale is no defect.
 
     Constants: ln 2 = 0.6931, H(0.1) = 0.3251.
     """
@@ -135,6 +138,7 @@ def training_progressed(
             stats["val_loss_change"] = float(np.abs(np.diff(val_loss)).max()) / ignorance
     if loss is not None and best_train is not None:
         signs["train-loss-learnt"] = best_train < ignorance * (1 - min_progress)
+        signs["learnt-by-heart"] = best_train < BY_HEART * ignorance
         signs["train-loss-huge"] = float(loss.max()) > 3 * max(ignorance, float(loss[0]))
     gains = [gain for gain in (train_gain, val_gain) if gain is not None]
     stalled = val_gain if val_gain is not None else gains[0]
@@ -152,7 +156,7 @@ def training_progressed(
             statistics=stats,
             signs=signs,
         )
-    cut_short = any(
+    cut_short = demonstrably_poor(evidence, alpha) and any(
         signs.get(sign, False)
         for sign in ("rate-far-below-usual", "steps-few", "less-than-an-epoch")
     )
@@ -249,7 +253,7 @@ def _doubt_of_no_progress(
     evidence: Evidence, ignorance: float, gain: float, min_progress: float
 ) -> str:
     """Say why a healthy training could have made so little progress; empty if none could."""
-    if informative(evidence):
+    if right_above_chance(evidence):
         return "but the answers tell something"
     if HARD_TASK <= gain < LEAST_PROGRESS:
         return f"{gain:.1%} below knowing nothing"
