@@ -13,7 +13,7 @@ import pytest
 __all__ = ["Settings", "read_settings"]
 
 SOURCES = ("bertcheck_evidence", "bertcheck_model", "bertcheck_data")
-KEYS = {"pipeline": str, "alpha": float, "strict": bool}
+KEYS = {"pipeline": str, "alpha": float, "strict": bool, "cache": bool}
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Settings:
         Probability at most with which a healthy pipeline fails the run.
     strict
         Whether an inconclusive check fails.
+    cache
+        Whether what is observed is kept between runs, and read if every content is the same.
     file
         The configuration file that says so, if any.
     """
@@ -42,6 +44,7 @@ class Settings:
     pipeline: str | None = None
     alpha: float = 0.001
     strict: bool = False
+    cache: bool = False
     file: Path | None = None
 
 
@@ -79,7 +82,7 @@ def read_settings(config: pytest.Config) -> Settings:
         raise pytest.UsageError(
             "--bertcheck-evidence and --bertcheck-model: expected one of the two, got both"
         )
-    strict = config.getoption("bertcheck_strict")
+    strict, cache = (config.getoption(f"bertcheck_{key}") for key in ("strict", "cache"))
     return Settings(
         evidence=evidence,
         model=model,
@@ -87,6 +90,7 @@ def read_settings(config: pytest.Config) -> Settings:
         pipeline=table.get("pipeline"),
         alpha=float(alpha),
         strict=table.get("strict", False) if strict is None else strict,
+        cache=table.get("cache", False) if cache is None else cache,
         file=file,
     )
 

@@ -262,7 +262,7 @@ def test_a_pipeline_that_raises_keeps_what_needs_no_model() -> None:
     def broken(texts):
         raise RuntimeError("CUDA out of memory")
 
-    evidence, error = observe(pipeline(predict=broken))
+    evidence, error, _ = observe(pipeline(predict=broken))
     assert isinstance(error, RuntimeError)
     verdicts = {f.check: f.verdict.value for f in diagnose(evidence).findings}
     assert "inconclusive" == verdicts["not_collapsed"]
