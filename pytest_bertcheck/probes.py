@@ -124,7 +124,7 @@ class Run:
             raise ValueError(
                 f"predict: expected outputs for {len(texts)} texts, got {array.shape} ({name})"
             )
-        return array
+        return array.astype(np.float64) if array.dtype.kind in "biu" else array  # as evidence is
 
     @property
     def label_names(self) -> Any:

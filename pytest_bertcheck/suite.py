@@ -558,9 +558,11 @@ def _parameter(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureReques
     """
     if isinstance(request.param, (str, int, float, bool, type(None))):
         return f"{fixturedef.baseid}: {request.param!r}"
-    own = list(fixturedef.params or ())
     place: int = request.param_index  # type: ignore[attr-defined]
-    own = [getattr(param, "values", (param,))[0] for param in own]  # as pytest.param has them
+    own = [
+        param.values[0] if isinstance(param, type(pytest.param())) else param
+        for param in fixturedef.params or ()
+    ]
     if place < len(own) and own[place] is request.param:
         return f"{fixturedef.baseid} {place}"
     return None

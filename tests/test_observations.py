@@ -24,7 +24,7 @@ from pytest_bertcheck import Pipeline
 TEXTS = ["win money now", "hello my friend"] * 40
 Y_TRUE = [1, 0] * 40
 CALLS = pathlib.Path("calls.txt")
-WEIGHT = float(pathlib.Path("weight.txt").read_text()) if pathlib.Path("weight.txt").exists() else 2
+WEIGHT = float(pathlib.Path("weight.txt").read_text()) if pathlib.Path("weight.txt").exists() else 2.0
 
 def predict(texts):
     if len(texts) == len(TEXTS):
@@ -69,7 +69,7 @@ def cached(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
 
     def run(parts: str = "", *options: str) -> pytest.RunResult:
         pytester.makeconftest(CONFTEST + FIXTURE.format(parts))
-        return pytester.runpytest_subprocess(*CACHED, *options)
+        return pytester.runpytest(*CACHED, *options)
 
     return run
 
@@ -262,7 +262,7 @@ def test_a_second_run_does_not_call_the_model(pytester, cached) -> None:
     assert 1 == calls(pytester)
     second.stdout.fnmatch_lines(["*pipeline: observed in an earlier run*--cache-clear*"])
     assert verdicts(first) == verdicts(second)
-    cached("", "-n2")
+    assert 0 == pytester.runpytest_subprocess(*CACHED, "-n2").ret
     assert 1 == calls(pytester)
     cached("", "--cache-clear")
     assert 2 == calls(pytester)
@@ -309,7 +309,7 @@ def test_what_changes_is_observed_again(pytester, cached, before: str, after: st
 
 def test_another_version_of_a_package_is_another_content(pytester, cached, monkeypatch) -> None:
     """An upgrade of whatever is installed makes the pipeline be observed again."""
-    monkeypatch.setenv("PYTHONPATH", str(pytester.path), prepend=":")
+    monkeypatch.syspath_prepend(pytester.path)
     metadata = pytester.mkdir("framework.dist-info") / "METADATA"
     for number, version in enumerate(("1.0", "1.0", "1.1"), start=1):
         metadata.write_text(f"Metadata-Version: 2.1\nName: framework\nVersion: {version}\n")
@@ -454,9 +454,9 @@ def test_the_cache_needs_that_of_pytest(pytester: pytest.Pytester) -> None:
 def test_the_settings_ask_for_the_cache(pytester: pytest.Pytester) -> None:
     """``cache = true`` in the file is as the option on the command line."""
     pytester.makeconftest(CONFTEST + FIXTURE.format(""))
-    pytester.maketoml = (pytester.path / "bertcheck.toml").write_text("cache = true\n")
+    (pytester.path / "bertcheck.toml").write_text("cache = true\n")
     for _ in range(2):
-        assert 0 == pytester.runpytest_subprocess("--bertcheck").ret
+        assert 0 == pytester.runpytest("--bertcheck").ret
     assert 1 == calls(pytester)
 
 
@@ -476,9 +476,9 @@ def test_whole(bertcheck):
     assert "failed" not in {finding.verdict.value for finding in bertcheck(pipeline())}
 """
     )
-    assert 0 == pytester.runpytest_subprocess(*CACHED).ret
+    assert 0 == pytester.runpytest(*CACHED).ret
     assert 1 == calls(pytester)
-    assert 0 == pytester.runpytest_subprocess(*CACHED).ret
+    assert 0 == pytester.runpytest(*CACHED).ret
     assert 1 == calls(pytester)
 
 
