@@ -125,8 +125,8 @@ def observe_anew(pipeline: Pipeline) -> Observation:
         return _told(probes.observe(pipeline))
     try:
         key = _content_key(pipeline)
-    except NotPossible as reason:
-        store.note(pipeline, f"not cached: {reason}; give Pipeline(fingerprint=...)")
+    except NotPossible as unknown:
+        store.note(pipeline, f"not cached: {unknown}; give Pipeline(fingerprint=...)")
         return _told(probes.observe(pipeline))
     path = store.cache / f"{key}.npz"
     with _locked(path) as problem:

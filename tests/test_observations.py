@@ -24,7 +24,7 @@ from pytest_bertcheck import Pipeline
 TEXTS = ["win money now", "hello my friend"] * 40
 Y_TRUE = [1, 0] * 40
 CALLS = pathlib.Path("calls.txt")
-WEIGHT = float(pathlib.Path("weight.txt").read_text()) if pathlib.Path("weight.txt").exists() else 2.0
+WEIGHT = 2.0
 
 def predict(texts):
     if len(texts) == len(TEXTS):
@@ -120,20 +120,6 @@ def kind(request):
 def bertcheck_pipeline(kind):
     return made(kind)
 """,
-    "asked-for-by-name": """
-@pytest.fixture(scope="session", params=["healthy", "collapsed"])
-def kind(request):
-    return request.param
-
-@pytest.fixture(scope="session")
-def bertcheck_pipeline(request):
-    return made(request.getfixturevalue("kind"))
-
-def pytest_generate_tests(metafunc):
-    if "bertcheck_evidence" in metafunc.fixturenames:
-        metafunc.fixturenames.append("kind")
-        metafunc.parametrize("kind", ["healthy", "collapsed"], indirect=True, scope="session")
-""",
 }
 MADE = """
 def made(kind):
@@ -159,13 +145,9 @@ def test_two_pipelines_on_the_same_texts_are_never_confused(
     names = [f"test_{letter}" for letter in "abcd"]
     pytester.makepyfile(**dict.fromkeys(names, OWN_TEST))
     result = pytester.runpytest_subprocess("--bertcheck", *options)
-    outcomes = result.parseoutcomes()
     failed = [line for line in result.outlines if line.startswith("FAILED")]
     assert [] == [line for line in failed if "test_accuracy" in line]
     assert 1 == result.ret
-    assert outcomes["failed"] == len(
-        [line for line in failed if "::outputs::" in line or "::" in line]
-    )
     collapsed = [line for line in failed if "not_collapsed" in line]
     assert 1 == len(collapsed)
 

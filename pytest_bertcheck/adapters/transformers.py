@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +15,7 @@ from ..assertions import history_fields
 from ..evidence import label_names_of
 from ..pipeline import FitStep, NotPossible
 from .batches import in_batches
+from .fingerprints import files_in, reject_own_code, with_fingerprint
 
 __all__ = ["from_folder", "parts_of"]
 
@@ -101,7 +103,41 @@ def parts_of(
         own["start_training"] = _at_a_rate_for(model.config, start)
     if folder is not None:
         own["load"] = lambda: _predict(backend, _load(backend, folder)[0], tokens.inputs_of)
-    return {**own, **parts}
+
+    def content() -> list[Any]:
+        return [
+            backend.content_of(model, optimizer),
+            model.config.to_json_string(use_diff=False),
+            _tokenizer_content(tokenizer),
+            None if served is None else _served_content(served),
+            None if folder is None else files_in(folder),
+        ]
+
+    return with_fingerprint(own, parts, content)
+
+
+def _tokenizer_content(tokenizer: Any) -> list[Any]:
+    """Return what a tokenizer makes of texts depends on; each call says how to cut and to pad."""
+    reject_own_code(type(tokenizer))
+    fast = getattr(tokenizer, "backend_tokenizer", None)
+    if fast is None:
+        pieces = getattr(tokenizer, "sp_model", None)
+        vocabulary: Any = [
+            sorted(tokenizer.get_vocab().items()),
+            repr(getattr(tokenizer, "bpe_ranks", None)),
+            None if pieces is None else pieces.serialized_model_proto(),
+        ]
+    else:
+        whole = json.loads(fast.to_str())
+        vocabulary = json.dumps({**whole, "truncation": None, "padding": None})
+    return [type(tokenizer).__qualname__, repr(tokenizer), repr(tokenizer.init_kwargs), vocabulary]
+
+
+def _served_content(pipeline: Any) -> list[Any]:
+    """Return how a TextClassificationPipeline was told to call its tokenizer and its model."""
+    reject_own_code(type(pipeline))
+    settings = [name for name in sorted(vars(pipeline)) if name.endswith(("_params", "_size"))]
+    return [[name, repr(vars(pipeline)[name])] for name in settings]
 
 
 def _backend_of(model: Any) -> ModuleType:
