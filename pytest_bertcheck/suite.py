@@ -25,6 +25,7 @@ from .evidence import Evidence
 from .findings import Diagnosis, Finding, Verdict
 from .messages import first_line, render_finding
 from .pipeline import Pipeline
+from .progress import show_on
 from .reports.terminal import summary_lines
 from .settings import Settings
 
@@ -379,6 +380,9 @@ class Gate:
                 self.opened |= _ignored_folders(self.config, host, given)
             else:
                 self.config.args.append(str(host))
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        self.config.add_cleanup(show_on(self.config))  # the reporter is there by now
 
     # Collection
 

@@ -24,7 +24,16 @@ else:
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "pytest_bertcheck"
 LAYERS = (
-    {"content", "findings", "fresh_process", "logits", "messages", "settings", "statistics"},
+    {
+        "content",
+        "findings",
+        "fresh_process",
+        "logits",
+        "messages",
+        "progress",
+        "settings",
+        "statistics",
+    },
     {"evidence"},
     {"checks"},
     {"diagnosis", "experiments", "reference"},

@@ -174,7 +174,7 @@ def _padded(inputs: Any) -> Any:
 
 def _encode(layer: Any, config: dict[str, Any]) -> Callable[[Sequence[str]], dict[str, Any]]:
     """Return the ids as the layer gives them, and how many there would be without its limit."""
-    unlimited = type(layer).from_config({**config, "output_sequence_length": None, "name": None})
+    unlimited = type(layer)(**{**config, "output_sequence_length": None, "name": None})
     unlimited.set_vocabulary(layer.get_vocabulary())
 
     def encode(texts: Sequence[str]) -> dict[str, Any]:

@@ -73,7 +73,8 @@ def content_of(model: Any, optimizer: Any) -> list[Any]:
     return [
         type(model).__qualname__,
         str(model.compute_dtype),
-        [[weight.name, weight.numpy(), bool(weight.trainable)] for weight in model.weights],
+        # Their names are numbered by how many models there were before.
+        [[weight.numpy(), bool(weight.trainable)] for weight in model.weights],
         [bool(layer.trainable) for layer in model.layers],
         [type(optimizer).__qualname__, given],
         training_content(tf_keras, model),
