@@ -22,8 +22,8 @@ __all__ = ["from_folder", "parts_of"]
 FURTHER = 8
 """Tokens by which inputs are padded further: an attention that sees them is far off."""
 
-MOST_TRAINING_TOKENS = 64
-"""Tokens of a row that is to be learnt by heart: enough to tell 16 rows apart."""
+TRAINING_TOKENS = (16, 32, 64)
+"""Tokens of rows that are to be learnt by heart: as few of these as tell the rows apart."""
 
 DEEP, DEEP_LEARNING_RATE = 4, 1e-4
 """An untrained encoder of more layers does not take the reference rate of shallow models."""
@@ -94,7 +94,9 @@ def parts_of(
         "predict_padded": padded,
         "encode": tokens.encode,
         "label_names": label_names_of(model.config.id2label),
-        "label2id_names": label_names_of(model.config.label2id, "label2id"),
+        # A config that was given id2label alone may say nothing.
+        "label2id_names": model.config.label2id
+        and label_names_of(model.config.label2id, "label2id"),
         "max_length": limit,
         "recorded": recorded,
     }
@@ -246,7 +248,11 @@ class _Tokens:
         return self._encoding(texts, self.limit, padding=True)
 
     def short_inputs_of(self, texts: Sequence[str]) -> dict[str, Any]:
-        return self._encoding(texts, min(self.limit, MOST_TRAINING_TOKENS), padding=True)
+        for tokens in TRAINING_TOKENS:
+            inputs = self._encoding(texts, min(self.limit, tokens), padding=True)
+            if len(np.unique(inputs["input_ids"], axis=0)) == len(texts):
+                break
+        return inputs
 
     def padded_inputs_of(self, texts: Sequence[str]) -> dict[str, Any]:
         longest = self.inputs_of(texts)["input_ids"].shape[1]
