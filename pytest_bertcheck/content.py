@@ -28,7 +28,7 @@ def content_hash(*parts: Any) -> str:
     Examples
     --------
     >>> content_hash("ham", [1, 2])[:8]
-    '2e6ec3ba'
+    '7be9f942'
     >>> content_hash(["ab", "c"]) == content_hash(["a", "bc"])
     False
     """

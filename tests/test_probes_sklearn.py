@@ -590,8 +590,10 @@ def test_callables_without_what_they_are_asked_about_are_refused(call, message) 
 def test_whole_numbers_are_outputs() -> None:
     """A ``predict`` that returns whole numbers is judged as one that returns floats."""
     by_type = [
-        pipeline(predict=lambda texts: [[0, len(text)] for text in texts]).observe(),
-        pipeline(predict=lambda texts: [[0.0, float(len(text))] for text in texts]).observe(),
+        pipeline(predict=lambda texts: [[0, len(text)] for text in texts], decode=None).observe(),
+        pipeline(
+            predict=lambda texts: [[0.0, float(len(text))] for text in texts], decode=None
+        ).observe(),
     ]
     first, second = (evidence.fields() for evidence in by_type)
     assert first.keys() == second.keys()
