@@ -77,6 +77,10 @@ class Pipeline:
     timeout
         Seconds after which a call of a part is given up. Where the operating system has no
         ``SIGALRM`` (Windows), and in a thread, a call is waited for.
+    fingerprint
+        What changes whenever an answer of a callable other than ``decode`` may, or a function that
+        returns it: a hash of the weights and of the code. An adapter has its own, of what it calls
+        itself. With it ``--bertcheck-cache`` keeps what was observed.
     name
         Names the pipeline in reports; for people only.
 
@@ -116,6 +120,7 @@ skipped_probes=(16,), example_keys=(2,))
     y_train: Any = None
     recorded: Mapping[str, Any] = field(default_factory=dict)
     timeout: float = 600.0
+    fingerprint: Callable[[], str] | str | None = None
     name: str = "pipeline"
 
     def __post_init__(self) -> None:
@@ -151,6 +156,13 @@ skipped_probes=(16,), example_keys=(2,))
         if not isinstance(self.timeout, (int, float)) or not self.timeout > 0:
             raise ValueError(
                 f"Pipeline: timeout: expected a number of seconds above 0, got {self.timeout!r:.60}"
+            )
+        if not (self.fingerprint is None or isinstance(self.fingerprint, str)) and not callable(
+            self.fingerprint
+        ):
+            raise TypeError(
+                "Pipeline: fingerprint: expected a str or a function that returns one, "
+                f"got {type(self.fingerprint).__name__}"
             )
         if self.recorded is None:
             object.__setattr__(self, "recorded", {})
@@ -267,7 +279,7 @@ skipped_probes=(16,), example_keys=(2,))
         """
         from .probes import observe
 
-        evidence, broken = observe(self)
-        if broken is not None:
-            raise broken
-        return evidence
+        observed = observe(self)
+        if observed.broken is not None:
+            raise observed.broken
+        return observed.evidence

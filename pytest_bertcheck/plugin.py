@@ -64,6 +64,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=False,
         help="Accept the model that is checked: write its baseline, print old -> new; not in CI",
     )
+    group.addoption(
+        "--bertcheck-cache",
+        action="store_true",
+        default=None,
+        help="Keep what is observed in pytest's cache, and observe again only what has changed",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -100,11 +106,11 @@ def bertcheck_pipeline(pytestconfig: pytest.Config) -> Any:
 
 
 @pytest.fixture(scope="session")
-def bertcheck_evidence(bertcheck_pipeline: Any) -> Evidence:
-    """What was observed of the pipeline under test: one pass, shared by all tests."""
-    from .suite import observe
+def bertcheck_evidence(request: pytest.FixtureRequest, bertcheck_pipeline: Any) -> Evidence:
+    """What was observed of the pipeline under test: one pass, shared by all tests and workers."""
+    from .suite import observe, shared_file
 
-    return observe(bertcheck_pipeline)
+    return observe(bertcheck_pipeline, shared_file(request, bertcheck_pipeline))
 
 
 def _is_active(config: pytest.Config) -> bool:

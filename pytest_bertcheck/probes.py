@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,15 @@ from .messages import safe
 from .pipeline import NotPossible, Pipeline
 from .reference import FOLDS, cross_validated, readable, reference_model
 
-__all__ = ["PROBES", "SAMPLE_SIZE", "TAIL_SAMPLE_SIZE", "Probe", "observe"]
+__all__ = [
+    "PROBES",
+    "SAMPLE_SIZE",
+    "TAIL_SAMPLE_SIZE",
+    "Observed",
+    "Probe",
+    "decode_again",
+    "observe",
+]
 
 SAMPLE_SIZE = 32
 """Examples that a probe runs again. That outputs differ, one of them shows; that padding is why,
@@ -116,7 +124,7 @@ class Run:
             raise ValueError(
                 f"predict: expected outputs for {len(texts)} texts, got {array.shape} ({name})"
             )
-        return array
+        return array.astype(np.float64) if array.dtype.kind in "biu" else array  # as evidence is
 
     @property
     def label_names(self) -> Any:
@@ -162,11 +170,29 @@ class Probe:
     first_hand: bool = False
 
 
-def observe(pipeline: Pipeline) -> tuple[Evidence, Exception | None]:
-    """Run every probe once; return the evidence, and what makes the pipeline itself unusable.
+class Observed(NamedTuple):
+    """What came of the probes.
 
-    The second is what the first-hand parts raised, or what is wrong with a value that a part
-    returned; the fields that are missing for it are among ``failed_probes``.
+    Attributes
+    ----------
+    evidence
+        All that was observed.
+    broken
+        What makes the pipeline itself unusable: what the first-hand parts raised, or what is wrong
+        with a value that a part returned. The fields that are missing for it are among
+        ``failed_probes``.
+    decodable
+        Whether the logits are just what ``predict`` returned, so that ``decode`` can be called of
+        them again.
+    """
+
+    evidence: Evidence
+    broken: Exception | None
+    decodable: bool
+
+
+def observe(pipeline: Pipeline) -> Observed:
+    """Run every probe once.
 
     Raises
     ------
@@ -189,10 +215,35 @@ def observe(pipeline: Pipeline) -> tuple[Evidence, Exception | None]:
     Evidence(**run.fields)
     with unchanged_random_state():
         broken = next(filter(None, [_run(probe, run) for probe in PROBES]), None)
+    return _observed(run, broken)
+
+
+def decode_again(pipeline: Pipeline, evidence: Evidence) -> Observed:
+    """Return what was observed before, with what ``decode`` makes of those logits now."""
+    fields = evidence.fields()
+    fields.pop("y_pred", None)
+    failed, skipped = evidence.reasons_missing
+    run = Run(pipeline, fields, evidence.logits, {**skipped}, {**failed})
+    with unchanged_random_state():
+        broken = next(_run(probe, run) for probe in PROBES if probe.function is decoded)
+    return _observed(run, broken)
+
+
+def _observed(run: Run, broken: Exception | None) -> Observed:
     for name, reasons in (("skipped_probes", run.skipped), ("failed_probes", run.failed)):
         if reasons:
             run.fields[name] = [f"{one}: {safe(why, 200)}" for one, why in reasons.items()]
-    return Evidence(**run.fields), broken
+    evidence = Evidence(**run.fields)
+    return Observed(evidence, broken, _same_array(run.outputs, evidence.logits))
+
+
+def _same_array(outputs: Any, logits: Array | None) -> bool:
+    """Whether the outputs are an array, and of the type and shape in which evidence keeps it."""
+    return (
+        type(outputs) is np.ndarray
+        and logits is not None
+        and (outputs.dtype, outputs.shape) == (logits.dtype, logits.shape)
+    )
 
 
 def _run(probe: Probe, run: Run) -> Exception | None:
@@ -242,7 +293,9 @@ def decoded(run: Run) -> Fields:
     """Have the pipeline decode its own outputs."""
     if run.outputs is None:
         raise NotPossible("there are no outputs to decode")
-    y_pred = run.ask("decode", run.outputs)
+    # What decode writes to an array is not what the model returned.
+    outputs = run.outputs.copy() if type(run.outputs) is np.ndarray else run.outputs
+    y_pred = run.ask("decode", outputs)
     if y_pred is None:
         raise TypeError("decode: expected label ids, got None")
     return {"y_pred": y_pred}

@@ -22,6 +22,7 @@ KEYS = {
     "baseline": str,
     "margin": float,
     "expected_failed_checks": dict,
+    "cache": bool,
 }
 CI = ("CI", "BUILD_NUMBER")
 """Variables that say that nobody is there to review what is written; pytest knows the same."""
@@ -60,6 +61,8 @@ class Settings:
         that passes is a failure, and so is one after its last day.
     update
         Whether the model is to be accepted as the new baseline.
+    cache
+        Whether what is observed is kept between runs, and read if every content is the same.
     file
         The configuration file that says so, if any.
     """
@@ -74,6 +77,7 @@ class Settings:
     margin: float = 0.0
     expected_failed_checks: Mapping[str, ExpectedFailure] = field(default_factory=dict)
     update: bool = False
+    cache: bool = False
     file: Path | None = None
 
 
@@ -118,7 +122,7 @@ def read_settings(config: pytest.Config) -> Settings:
         raise pytest.UsageError(
             "--bertcheck-evidence and --bertcheck-model: expected one of the two, got both"
         )
-    strict = config.getoption("bertcheck_strict")
+    strict, cache = (config.getoption(f"bertcheck_{key}") for key in ("strict", "cache"))
     return Settings(
         evidence=evidence,
         model=model,
@@ -130,6 +134,7 @@ def read_settings(config: pytest.Config) -> Settings:
         margin=float(margin),
         expected_failed_checks=_expected_failures(file, table.get("expected_failed_checks", {})),
         update=update,
+        cache=table.get("cache", False) if cache is None else cache,
         file=file,
     )
 

@@ -22,7 +22,7 @@ from _pytest._code.code import (
     ReprTraceback,
 )
 
-from . import probes
+from . import observations
 from .baselines import (
     FOLDER,
     BaselineMismatch,
@@ -37,6 +37,7 @@ from .evidence import Evidence
 from .findings import Diagnosis, Finding, Verdict
 from .messages import first_line, render_finding, safe
 from .pipeline import Pipeline
+from .progress import show_on
 from .reports.terminal import summary_lines
 from .settings import ExpectedFailure, Settings
 
@@ -96,7 +97,9 @@ def check_pipeline(
     ['labels_valid']
     """
     if isinstance(pipeline, Pipeline):
-        evidence = pipeline.observe()
+        evidence, unusable = observations.observe_anew(pipeline)
+        if unusable is not None:
+            evidence = pipeline.observe()  # raises what made it unusable
     elif isinstance(pipeline, Evidence):
         evidence = pipeline
     else:
@@ -190,16 +193,16 @@ def _asserting(name: str) -> Callable[[Pipeline | Evidence], None]:
     return check
 
 
-_OBSERVED: WeakKeyDictionary[Any, Evidence] = WeakKeyDictionary()
 _DIAGNOSED: WeakKeyDictionary[Evidence, Diagnosis] = WeakKeyDictionary()
 _UNUSABLE: WeakKeyDictionary[Evidence, str] = WeakKeyDictionary()
 """Of which pipelines a part cannot be used, and why: its checks are misuse, the others go on."""
 
 
-def observe(pipeline: Any) -> Evidence:
+def observe(pipeline: Any, shared: Path | None = None) -> Evidence:
     """Observe a pipeline once in this process, however many checks ask.
 
     What cannot be observed is missing from the evidence, and misuse of the checks that need it.
+    Processes that are given the same file share what is observed.
 
     Raises
     ------
@@ -213,16 +216,31 @@ def observe(pipeline: Any) -> Evidence:
             "bertcheck_pipeline: expected a pytest_bertcheck.Pipeline or Evidence, "
             f"got {type(pipeline).__name__}"
         )
-    if pipeline not in _OBSERVED:
-        cannot = f"the pipeline {pipeline.name!r} cannot be checked"
-        try:
-            evidence, broken = probes.observe(pipeline)
-        except (TypeError, ValueError) as error:
-            raise pytest.UsageError(f"{cannot}: {type(error).__name__}: {error}") from error
-        if broken is not None:
-            _UNUSABLE[evidence] = f"{cannot}: {type(broken).__name__}: {broken}"
-        _OBSERVED[pipeline] = evidence
-    return _OBSERVED[pipeline]
+    cannot = f"the pipeline {pipeline.name!r} cannot be checked"
+    try:
+        evidence, unusable = observations.observe(pipeline, shared)
+    except (TypeError, ValueError) as error:
+        raise pytest.UsageError(f"{cannot}: {type(error).__name__}: {error}") from error
+    if unusable is not None:
+        _UNUSABLE[evidence] = f"{cannot}: {unusable}"
+    return evidence
+
+
+def shared_file(request: pytest.FixtureRequest, pipeline: Any) -> Path | None:
+    """Return the file in which the workers of xdist share what is observed of the pipeline.
+
+    ``None`` if there are no workers, or nothing tells which of several pipelines this one is.
+    """
+    gate = request.config.pluginmanager.get_plugin("bertcheck-gate")
+    if gate is None or gate.controller or not isinstance(pipeline, Pipeline):
+        return None
+    made_by = gate.made_by.get(pipeline)
+    if made_by is None or not request.config.pluginmanager.has_plugin("tmpdir"):
+        return None
+    run = request.config.workerinput["testrunuid"]  # type: ignore[attr-defined]
+    factory = request.getfixturevalue("tmp_path_factory")
+    folder: Path = factory.getbasetemp().parent / "bertcheck"  # as xdist documents it
+    return folder / f"{observations.run_key(pipeline, run, made_by)}.npz"
 
 
 def _reject_unusable(evidence: Evidence, finding: Finding) -> None:
@@ -513,8 +531,13 @@ class Gate:
         self.diagnoses: dict[str, Diagnosis] = {}
         self.opened: set[Path] = set()
         self.updated: list[str] = []
-        self._sent: set[str] = set()
         _reject_unknown_checks(settings)
+        self.parameters: dict[str, str | None] = {}
+        self.made_by: WeakKeyDictionary[Pipeline, list[str]] = WeakKeyDictionary()
+        self.notes: dict[str, None] = {}
+        self._sent: set[str] = set()
+        self.store = observations.Store(_cache_folder(config) if settings.cache else None)
+        config.add_cleanup(observations.use(self.store))
         self._add_hosts_to_args()
 
     def _add_hosts_to_args(self) -> None:
@@ -533,6 +556,9 @@ class Gate:
                 self.opened |= _ignored_folders(self.config, host, given)
             else:
                 self.config.args.append(str(host))
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        self.config.add_cleanup(show_on(self.config))  # the reporter is there by now
 
     # Collection
 
@@ -565,10 +591,30 @@ class Gate:
     # Reports
 
     @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, Any, Any]:
+        """Keep by which fixture a pipeline was made, and by which parameters, if all can be told.
+
+        Those of every fixture that lives as long as a pipeline: it may have asked for any of them.
+        """
+        name = fixturedef.argname
+        if fixturedef.scope == "session" and hasattr(request, "param"):
+            self.parameters[name] = _parameter(fixturedef, request)
+        value = yield
+        if name == "bertcheck_pipeline" and isinstance(value, Pipeline):
+            told = sorted(self.parameters.items())
+            if None not in self.parameters.values():
+                self.made_by[value] = [fixturedef.baseid, *(f"{one}={by}" for one, by in told)]
+        return value
+
+    @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
+        if notes := observations.take_notes():
+            _attach(report, notes=notes)
         if not _is_check(item):
             return report
         error = call.excinfo.value if call.excinfo is not None else None
@@ -604,15 +650,20 @@ class Gate:
             self.ran += 1
         if "bertcheck" in report.keywords and report.when == "setup" and report.failed:
             self.not_set_up += 1
+        self.notes |= dict.fromkeys(_attached(report, "notes") or ())
         if misuse := _attached(report, "misuse"):
             self.misuse.append(misuse)
         self.updated += _attached(report, "updated") or []
         if values := _attached(report, "diagnosis"):
             self.diagnoses.setdefault(_parameters(report.nodeid), Diagnosis.from_dict(values))
 
-    def pytest_report_header(self) -> str:
-        shown = ", ".join(_relative(host, self.config.rootpath) for host in self.hosts)
-        return f"bertcheck: {len(suite_checks())} checks of {shown}"
+    def pytest_report_header(self) -> list[str]:
+        root = self.config.rootpath
+        shown = ", ".join(_relative(host, root) for host in self.hosts)
+        lines = [f"bertcheck: {len(suite_checks())} checks of {shown}"]
+        if self.store.cache is not None:
+            lines.append(f"bertcheck cache: {_relative(self.store.cache, root)}")
+        return lines
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         for parameters, diagnosis in sorted(self.diagnoses.items()):
@@ -624,6 +675,10 @@ class Gate:
             terminalreporter.section("bertcheck baseline, old -> new")
             for line in self.updated:
                 terminalreporter.write_line(line)
+        if self.notes:
+            terminalreporter.section("bertcheck cache")
+            for note in self.notes:
+                terminalreporter.write_line(note)
         problem = self._problem(terminalreporter.config)
         if problem:
             terminalreporter.section("bertcheck")
@@ -675,6 +730,39 @@ def _reject_unknown_checks(settings: Settings) -> None:
         select_checks(settings.expected_failed_checks)
     except ValueError as error:
         raise pytest.UsageError(f"{settings.file}: expected_failed_checks: {error}") from error
+
+
+def _cache_folder(config: pytest.Config) -> Path:
+    """Return the folder of ours in pytest's own cache.
+
+    Raises
+    ------
+    pytest.UsageError
+        If pytest runs without a cache.
+    """
+    if getattr(config, "cache", None) is None:
+        raise pytest.UsageError(
+            "--bertcheck-cache: expected pytest's cache, which -p no:cacheprovider turns off"
+        )
+    return Path(config.cache.mkdir("bertcheck"))
+
+
+def _parameter(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> str | None:
+    """Return what tells the value of a fixture from others of its name, the same in all workers.
+
+    ``None`` if nothing does: a test has given the fixture an object of its own by ``indirect``, or
+    taken the place of it, and another test may give another one at the same place.
+    """
+    if isinstance(request.param, (str, int, float, bool, type(None))):
+        return f"{fixturedef.baseid}: {request.param!r}"
+    place: int = request.param_index  # type: ignore[attr-defined]
+    own = [
+        param.values[0] if isinstance(param, type(pytest.param())) else param
+        for param in fixturedef.params or ()
+    ]
+    if place < len(own) and own[place] is request.param:
+        return f"{fixturedef.baseid} {place}"
+    return None
 
 
 def _parameters(nodeid: str) -> str:

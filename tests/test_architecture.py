@@ -24,12 +24,21 @@ else:
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "pytest_bertcheck"
 LAYERS = (
-    {"findings", "fresh_process", "logits", "messages", "settings", "statistics"},
+    {
+        "content",
+        "findings",
+        "fresh_process",
+        "logits",
+        "messages",
+        "progress",
+        "settings",
+        "statistics",
+    },
     {"evidence"},
     {"checks"},
     {"diagnosis", "experiments", "reference"},
     {"assertions", "contracts", "strategies"},
-    {"adapters", "baselines", "pipeline", "probes", "reports"},
+    {"adapters", "baselines", "observations", "pipeline", "probes", "reports"},
     {"suite"},
     {"plugin"},
 )

@@ -262,7 +262,7 @@ def test_a_pipeline_that_raises_keeps_what_needs_no_model() -> None:
     def broken(texts):
         raise RuntimeError("CUDA out of memory")
 
-    evidence, error = observe(pipeline(predict=broken))
+    evidence, error, _ = observe(pipeline(predict=broken))
     assert isinstance(error, RuntimeError)
     verdicts = {f.check: f.verdict.value for f in diagnose(evidence).findings}
     assert "inconclusive" == verdicts["not_collapsed"]
@@ -585,3 +585,17 @@ def test_callables_without_what_they_are_asked_about_are_refused(call, message) 
     """Misuse names the argument that is missing, and is no AssertionError."""
     with pytest.raises((TypeError, ValueError), match=message):
         call()
+
+
+def test_whole_numbers_are_outputs() -> None:
+    """A ``predict`` that returns whole numbers is judged as one that returns floats."""
+    by_type = [
+        pipeline(predict=lambda texts: [[0, len(text)] for text in texts], decode=None).observe(),
+        pipeline(
+            predict=lambda texts: [[0.0, float(len(text))] for text in texts], decode=None
+        ).observe(),
+    ]
+    first, second = (evidence.fields() for evidence in by_type)
+    assert first.keys() == second.keys()
+    assert "failed_probes" not in first
+    assert np.array_equal(first["repeated_logits"], second["repeated_logits"])

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..evidence import outputs_to_array
+from ..progress import progress
 
 __all__ = ["BATCH_SIZE", "in_batches", "relative_change"]
 
@@ -18,7 +19,8 @@ BATCH_SIZE = 32
 def in_batches(outputs_of: Callable[[list[str]], Any], texts: Sequence[str]) -> npt.NDArray[Any]:
     """Return outputs in the order of the texts, computed in batches of texts of like length.
 
-    Sorted by length, a batch holds little padding; a text's place in the result is its own.
+    Sorted by length, a batch holds little padding; a text's place in the result is its own. What
+    takes more than two seconds shows a bar on a terminal.
 
     Examples
     --------
@@ -28,7 +30,7 @@ def in_batches(outputs_of: Callable[[list[str]], Any], texts: Sequence[str]) -> 
     order = np.argsort([len(text) for text in texts], kind="stable")
     found = [
         outputs_to_array(outputs_of([texts[row] for row in order[start : start + BATCH_SIZE]]))
-        for start in range(0, len(texts), BATCH_SIZE)
+        for start in progress(range(0, len(texts), BATCH_SIZE), unit="batch")
     ]
     outputs = np.concatenate(found)
     if len(outputs) != len(texts):

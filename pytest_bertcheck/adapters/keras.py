@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from ..assertions import history_fields
 from ..pipeline import FitStep, NotPossible
 from .batches import in_batches, relative_change
+from .fingerprints import config_of, reject_own_code, with_fingerprint
 
 __all__ = ["parts_of", "same_optimizer"]
 
@@ -53,7 +55,71 @@ def parts_of(
             )
     if getattr(model, "optimizer", None) is not None:
         own["start_training"] = _start_training(keras, model, inputs_of)
-    return {**own, **parts}
+    return with_fingerprint(own, parts, lambda: _content(keras, model, vectorizer))
+
+
+def _content(keras: ModuleType, model: Any, vectorizer: Any) -> list[Any]:
+    """Return what the answers of a model and its vectorizer depend on.
+
+    Raises
+    ------
+    NotPossible
+        If some of it is code that is none of Keras.
+    """
+    if vectorizer is not None and not _is_vectorizer(vectorizer):
+        raise NotPossible("the vectorizer is code of your own")
+    try:
+        config = json.loads(model.to_json())
+    except (NotImplementedError, TypeError, ValueError):
+        raise NotPossible(f"{type(model).__name__} is code of your own") from None
+    layers = (
+        [model, *_layers_in(model)]
+        if vectorizer is None
+        else [model, *_layers_in(model), vectorizer]
+    )
+    for layer in layers:
+        reject_own_code(type(layer), type(layer).call, *filter(None, [vars(layer).get("call")]))
+        if layer.get_config().get("output_mode") == "tf_idf":
+            raise NotPossible("nothing tells the weights of tf_idf")
+    return [
+        config_of(config),
+        "" if vectorizer is None else config_of(vectorizer.get_config()),
+        [layer.get_vocabulary() for layer in layers if hasattr(layer, "get_vocabulary")],
+        [np.asarray(weight) for weight in model.weights],
+        [bool(weight.trainable) for weight in model.weights],
+        training_content(keras, model),
+    ]
+
+
+def training_content(keras: ModuleType, model: Any) -> list[str]:
+    """Return what a step of training depends on, beside the model.
+
+    Raises
+    ------
+    NotPossible
+        If loss, optimizer or schedule are none of Keras.
+    """
+    optimizer, loss = getattr(model, "optimizer", None), getattr(model, "loss", None)
+    told = []
+    if optimizer is not None:
+        reject_own_code(type(optimizer))
+        told += [type(optimizer).__qualname__, config_of(optimizer.get_config())]
+    if callable(loss):
+        reject_own_code(loss)
+        return (
+            [*told, config_of(keras.losses.serialize(loss))]
+            if hasattr(loss, "get_config")
+            else [*told, loss.__qualname__]
+        )
+    return [*told, config_of(loss)]
+
+
+def _layers_in(model: Any) -> list[Any]:
+    """Return the layers of a model, those of models within included."""
+    layers = []
+    for layer in getattr(model, "layers", ()):
+        layers += [layer, *_layers_in(layer)]
+    return layers
 
 
 def _keras_of(model: Any) -> ModuleType:
@@ -108,7 +174,7 @@ def _padded(inputs: Any) -> Any:
 
 def _encode(layer: Any, config: dict[str, Any]) -> Callable[[Sequence[str]], dict[str, Any]]:
     """Return the ids as the layer gives them, and how many there would be without its limit."""
-    unlimited = type(layer).from_config({**config, "output_sequence_length": None, "name": None})
+    unlimited = type(layer)(**{**config, "output_sequence_length": None, "name": None})
     unlimited.set_vocabulary(layer.get_vocabulary())
 
     def encode(texts: Sequence[str]) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from typing import Any
 from ..evidence import outputs_to_array
 from ..pipeline import FitStep, NotPossible
 from .batches import relative_change
+from .fingerprints import reject_own_code
 
-__all__ = ["embedding_rows", "load", "outputs_of", "start_training"]
+__all__ = ["content_of", "embedding_rows", "load", "outputs_of", "start_training"]
 
 Inputs = Mapping[str, Any]
 
@@ -35,6 +36,65 @@ def load(folder: Path) -> tuple[Any, dict[str, Any]]:
 def embedding_rows(model: Any) -> int:
     """Return the number of token ids that the model has an embedding for."""
     return len(model.get_input_embeddings().weight)
+
+
+def content_of(model: Any, optimizer: Any) -> list[Any]:
+    """Return what the answers of the model and its training depend on.
+
+    Raises
+    ------
+    NotPossible
+        If some of it is code that is none of a known library.
+    """
+    import torch
+
+    modules = list(model.modules())
+    for module in modules:
+        hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
+        own = [item for item in (vars(module).get("forward"), *hooks) if item is not None]
+        reject_own_code(type(module), type(module).forward, *own)
+    weights = [*model.named_parameters(), *model.named_buffers()]
+    return [
+        type(model).__qualname__,
+        str(model),
+        str(getattr(model.config, "_attn_implementation", None)),
+        [module.training for module in modules],
+        [
+            [
+                name,
+                str(weight.dtype),
+                str(tuple(weight.shape)),
+                weight.requires_grad,
+                weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy(),
+            ]
+            for name, weight in weights
+        ],
+        _optimizer_content(optimizer, model),
+    ]
+
+
+def _optimizer_content(optimizer: Any, model: Any) -> list[Any]:
+    if optimizer is None:
+        return []
+    optimizer = _unwrapped(optimizer)
+    reject_own_code(type(optimizer))
+    names = {id(weight): name for name, weight in model.named_parameters()}
+    return [
+        type(optimizer).__qualname__,
+        *(
+            [
+                [names.get(id(weight)) for weight in group["params"]],
+                [f"{name}={value!r}" for name, value in group.items() if name != "params"],
+            ]
+            for group in optimizer.param_groups
+        ),
+    ]
+
+
+def _unwrapped(optimizer: Any) -> Any:
+    while hasattr(optimizer, "optimizer"):  # as accelerate wraps it
+        optimizer = optimizer.optimizer
+    return optimizer
 
 
 def outputs_of(model: Any, inputs: Inputs) -> Any:
@@ -84,8 +144,7 @@ def start_training(
 
 def _same_optimizer(optimizer: Any, model: Any, fresh: Any) -> Any:
     """Return the optimizer for the copy's weights, at its peak; ``None`` if it has none of them."""
-    while hasattr(optimizer, "optimizer"):  # as accelerate wraps it
-        optimizer = optimizer.optimizer
+    optimizer = _unwrapped(optimizer)
     names = {id(weight): name for name, weight in model.named_parameters()}
     own = dict(fresh.named_parameters())
     for name, weight in model.named_parameters():

@@ -8,9 +8,10 @@ from typing import Any
 
 from ..pipeline import FitStep, NotPossible
 from .batches import relative_change
-from .keras import same_optimizer
+from .fingerprints import config_of, reject_own_code
+from .keras import same_optimizer, training_content
 
-__all__ = ["embedding_rows", "load", "outputs_of", "start_training"]
+__all__ = ["content_of", "embedding_rows", "load", "outputs_of", "start_training"]
 
 Inputs = Mapping[str, Any]
 
@@ -53,6 +54,31 @@ def _load_pytorch_safetensors(folder: Path) -> tuple[Any, dict[str, Any]]:
 def embedding_rows(model: Any) -> int:
     """Return the number of token ids that the model has an embedding for."""
     return int(model.config.vocab_size)
+
+
+def content_of(model: Any, optimizer: Any) -> list[Any]:
+    """Return what the answers of the model and its training depend on.
+
+    Raises
+    ------
+    NotPossible
+        If some of it is code that is none of a known library.
+    """
+    import tf_keras
+
+    for module in (model, *model.submodules):
+        calls = (vars(module).get("call"), getattr(type(module), "call", None))
+        reject_own_code(type(module), *filter(None, calls))
+    given = "" if optimizer is None else config_of(optimizer.get_config())
+    return [
+        type(model).__qualname__,
+        str(model.compute_dtype),
+        # Their names are numbered by how many models there were before.
+        [[weight.numpy(), bool(weight.trainable)] for weight in model.weights],
+        [bool(layer.trainable) for layer in model.layers],
+        [type(optimizer).__qualname__, given],
+        training_content(tf_keras, model),
+    ]
 
 
 def outputs_of(model: Any, inputs: Inputs) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -14,14 +15,15 @@ from ..assertions import history_fields
 from ..evidence import label_names_of
 from ..pipeline import FitStep, NotPossible
 from .batches import in_batches
+from .fingerprints import files_in, reject_own_code, with_fingerprint
 
 __all__ = ["from_folder", "parts_of"]
 
 FURTHER = 8
 """Tokens by which inputs are padded further: an attention that sees them is far off."""
 
-MOST_TRAINING_TOKENS = 64
-"""Tokens of a row that is to be learnt by heart: enough to tell 16 rows apart."""
+TRAINING_TOKENS = (16, 32, 64)
+"""Tokens of rows that are to be learnt by heart: as few of these as tell the rows apart."""
 
 DEEP, DEEP_LEARNING_RATE = 4, 1e-4
 """An untrained encoder of more layers does not take the reference rate of shallow models."""
@@ -92,7 +94,9 @@ def parts_of(
         "predict_padded": padded,
         "encode": tokens.encode,
         "label_names": label_names_of(model.config.id2label),
-        "label2id_names": label_names_of(model.config.label2id, "label2id"),
+        # A config that was given id2label alone may say nothing.
+        "label2id_names": model.config.label2id
+        and label_names_of(model.config.label2id, "label2id"),
         "max_length": limit,
         "recorded": recorded,
     }
@@ -101,7 +105,41 @@ def parts_of(
         own["start_training"] = _at_a_rate_for(model.config, start)
     if folder is not None:
         own["load"] = lambda: _predict(backend, _load(backend, folder)[0], tokens.inputs_of)
-    return {**own, **parts}
+
+    def content() -> list[Any]:
+        return [
+            backend.content_of(model, optimizer),
+            model.config.to_json_string(use_diff=False),
+            _tokenizer_content(tokenizer),
+            None if served is None else _served_content(served),
+            None if folder is None else files_in(folder),
+        ]
+
+    return with_fingerprint(own, parts, content)
+
+
+def _tokenizer_content(tokenizer: Any) -> list[Any]:
+    """Return what a tokenizer makes of texts depends on; each call says how to cut and to pad."""
+    reject_own_code(type(tokenizer))
+    fast = getattr(tokenizer, "backend_tokenizer", None)
+    if fast is None:
+        pieces = getattr(tokenizer, "sp_model", None)
+        vocabulary: Any = [
+            sorted(tokenizer.get_vocab().items()),
+            repr(getattr(tokenizer, "bpe_ranks", None)),
+            None if pieces is None else pieces.serialized_model_proto(),
+        ]
+    else:
+        whole = json.loads(fast.to_str())
+        vocabulary = json.dumps({**whole, "truncation": None, "padding": None})
+    return [type(tokenizer).__qualname__, repr(tokenizer), repr(tokenizer.init_kwargs), vocabulary]
+
+
+def _served_content(pipeline: Any) -> list[Any]:
+    """Return how a TextClassificationPipeline was told to call its tokenizer and its model."""
+    reject_own_code(type(pipeline))
+    settings = [name for name in sorted(vars(pipeline)) if name.endswith(("_params", "_size"))]
+    return [[name, repr(vars(pipeline)[name])] for name in settings]
 
 
 def _backend_of(model: Any) -> ModuleType:
@@ -210,7 +248,11 @@ class _Tokens:
         return self._encoding(texts, self.limit, padding=True)
 
     def short_inputs_of(self, texts: Sequence[str]) -> dict[str, Any]:
-        return self._encoding(texts, min(self.limit, MOST_TRAINING_TOKENS), padding=True)
+        for tokens in TRAINING_TOKENS:
+            inputs = self._encoding(texts, min(self.limit, tokens), padding=True)
+            if len(np.unique(inputs["input_ids"], axis=0)) == len(texts):
+                break
+        return inputs
 
     def padded_inputs_of(self, texts: Sequence[str]) -> dict[str, Any]:
         longest = self.inputs_of(texts)["input_ids"].shape[1]
