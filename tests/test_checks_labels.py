@@ -321,6 +321,18 @@ def test_label_ids_alone_are_enough():
     assert "failed" == run_check("labels_not_swapped", evidence).verdict
 
 
+@pytest.mark.parametrize("side", ["label_names", "label2id_names"])
+def test_one_of_two_maps_that_is_permuted_is_a_swap(side):
+    """The data set's names tell which of id2label and label2id is wrong: it is no missing name."""
+    names = ["business", "sport", "tech"]
+    sides = dict.fromkeys(("label_names", "label2id_names", "dataset_label_names"), names)
+    evidence = Evidence(**{**sides, side: ["tech", "business", "sport"]})
+    finding = run_check("label_mapping_consistent", evidence)
+    assert "failed" == finding.verdict
+    expected = "label-mapping-swapped" if side == "label_names" else "label-names-missing"
+    assert (expected,) == finding.causes
+
+
 def test_a_strong_confusion_is_no_swap():
     """A model that takes most of one label for another, and knows the other, is not swapped."""
     y_true = np.repeat([0, 1, 2], 100)

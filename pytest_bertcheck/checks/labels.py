@@ -52,7 +52,8 @@ def label_mapping_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Fin
     width = 1 if evidence.logits is None else int(evidence.logits.shape[1])
     # Far more columns than names are those of another tensor, rather: the names may be right.
     hidden = dataset is None and width > 10 * len(model)
-    missing = _missing(model, inverse, dataset)
+    # Of two maps that contradict each other, one is moved, if the data set's names are known.
+    missing = _missing(model, None if moved else inverse, dataset)
     if not missing and dataset is None and width > 1 and len(model) != width:
         missing = f"{count(len(model), 'name')} for {count(width, 'output column')}"
     same = dataset is not None and own == known
@@ -77,7 +78,9 @@ def label_mapping_consistent(evidence: Evidence, *, alpha: float = ALPHA) -> Fin
             if dataset is None and inverse in (None, model)
             else _mapping_to_paste(dataset or model),
             signs={"names-in-other-order": bool(moved)},
-            table=_name_table(model, dataset or inverse or []),
+            table=_name_table(
+                model, dataset or inverse or [], "data set" if dataset else "label2id"
+            ),
         )
     if dataset is None and not placeholders:
         return Finding(
@@ -157,9 +160,11 @@ def _names_or_none(names: npt.NDArray[Any] | None) -> list[str] | None:
     return None if names is None else [str(name) for name in names]
 
 
-def _name_table(model: Sequence[str], other: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+def _name_table(
+    model: Sequence[str], other: Sequence[str], heading: str = "data set"
+) -> tuple[tuple[str, ...], ...]:
     pairs = enumerate(zip_longest(model, other, fillvalue="-"))
-    return (("id", "model", "other side"), *((str(i), own, name) for i, (own, name) in pairs))
+    return (("id", "model", heading), *((str(i), own, name) for i, (own, name) in pairs))
 
 
 def _mapping_to_paste(names: Sequence[str]) -> str:
