@@ -221,6 +221,12 @@ class Diagnosis:
         """Return the diagnosis as builtins, ready for JSON and for pytest-xdist."""
         return _builtins(self)
 
+    def to_markdown(self) -> str:
+        """Return the report as Markdown, for a pull request or the summary of a CI job."""
+        from .messages import diagnosis_markdown
+
+        return diagnosis_markdown(self)
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Diagnosis:
         """Return the diagnosis that :meth:`to_dict` turned into builtins."""

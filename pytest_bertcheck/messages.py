@@ -6,6 +6,7 @@ table, the cause and the fix, p-values, percentages, and user text made harmless
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -19,7 +20,9 @@ __all__ = [
     "MAX_ROWS",
     "cause_lines",
     "count",
+    "diagnosis_markdown",
     "first_line",
+    "markdown_text",
     "probability",
     "quoted",
     "render_diagnosis",
@@ -211,3 +214,70 @@ def _confusion_rows(diagnosis: Diagnosis) -> list[tuple[str, ...]]:
     for name, counts in zip(names, diagnosis.confusion or (), strict=True):
         rows.append((name, *(f"{number:,}" for number in counts)))
     return rows
+
+
+def markdown_text(text: object, limit: int = 100) -> str:
+    r"""Return user text as Markdown that shows it letter for letter: no markup, link or mention.
+
+    Examples
+    --------
+    >>> markdown_text("<b>*new*</b>")
+    '&lt;b&gt;\\*new\\*&lt;/b&gt;'
+    """
+    shown = re.sub(r"([\\`*_{}\[\]()#+!|~$-])", r"\\\1", safe(text, limit))
+    for letter, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("@", "&#64;")):
+        shown = shown.replace(letter, entity)
+    return shown.replace("://", "&#58;//")
+
+
+def diagnosis_markdown(diagnosis: Diagnosis) -> str:
+    """Return the report as Markdown: verdict, cause and fix first, then the numbers."""
+    causes, findings = diagnosis.causes, diagnosis.findings
+    lines = [f"**verdict: {diagnosis.verdict.value}{_named(causes)}**", ""]
+    if causes:
+        lines += [*_markdown_cause(causes), ""]
+    for word in ("failed", "inconclusive"):
+        rows = [f for f in findings if f.verdict.value == word]
+        if rows:
+            lines += [f"| {word} | what was seen |", "| --- | --- |"]
+            lines += [
+                f"| {f.stage}::{f.check} | {markdown_text(first_line(f.summary))} |" for f in rows
+            ]
+            lines.append("")
+    if diagnosis.labels:
+        lines += [*_markdown_table(_label_rows(diagnosis)), ""]
+    if diagnosis.confusion is not None and len(diagnosis.confusion) <= MAX_COLUMNS:
+        lines += ["Confusion matrix (rows true, columns predicted):", ""]
+        lines += [*_markdown_table(_confusion_rows(diagnosis)), ""]
+    numbers = ((word, sum(f.verdict.value == word for f in findings)) for word in _WORDS)
+    lines.append(", ".join(f"{number} {word}" for word, number in numbers if number) + ".")
+    return "\n".join(lines) + "\n"
+
+
+_WORDS = ("failed", "inconclusive", "passed", "skipped")
+
+
+def _markdown_cause(causes: Sequence[Cause]) -> list[str]:
+    best = causes[0]
+    lines = [f"**cause: {best.code}{_doubt(best)}**: {markdown_text(best.meaning)}"]
+    if not best.certain and len(causes) > 1:
+        rest = ", ".join(cause.code for cause in causes[1:4])
+        lines += [f"or else: {rest}"]
+    lines += [""] + [f"- because {markdown_text(first_line(r))}" for r in best.reasons[:4]]
+    if best.settled_by and not best.certain:
+        lines.append(f"- to settle it: {markdown_text(best.settled_by, 1000)}")
+    if best.fix:
+        fix = [safe(line, 1000) for line in best.fix.splitlines()]
+        runs = [len(run) for line in fix for run in re.findall("`+", line)]
+        fence = "`" * max(3, 1 + max(runs, default=0))
+        lines += ["", "Fix:", "", f"{fence}python", *fix, fence]
+    return lines
+
+
+def _markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    header, *body = [[markdown_text(cell, 28) for cell in row] for row in rows[: MAX_ROWS + 1]]
+    lines = [f"| {' | '.join(row)} |" for row in (header, *body)]
+    lines.insert(1, "|" + "|".join([" --- "] + [" ---: "] * (len(header) - 1)) + "|")
+    if len(rows) > MAX_ROWS + 1:
+        lines += ["", f"... {len(rows) - MAX_ROWS - 1} more"]
+    return lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ class Settings:
         Probability at most with which a healthy pipeline fails the run.
     strict
         Whether an inconclusive check fails.
+    json, sarif, html
+        Where to write a report of the results, if anywhere.
     file
         The configuration file that says so, if any.
     """
@@ -42,6 +45,9 @@ class Settings:
     pipeline: str | None = None
     alpha: float = 0.001
     strict: bool = False
+    json: Path | None = None
+    sarif: Path | None = None
+    html: Path | None = None
     file: Path | None = None
 
 
@@ -79,6 +85,11 @@ def read_settings(config: pytest.Config) -> Settings:
         raise pytest.UsageError(
             "--bertcheck-evidence and --bertcheck-model: expected one of the two, got both"
         )
+    if config.getoption("bertcheck_html") is not None and find_spec("jinja2") is None:
+        raise pytest.UsageError(
+            "--bertcheck-html: expected Jinja2 to be installed: "
+            "pip install 'pytest-bertcheck[html]'"
+        )
     strict = config.getoption("bertcheck_strict")
     return Settings(
         evidence=evidence,
@@ -87,6 +98,9 @@ def read_settings(config: pytest.Config) -> Settings:
         pipeline=table.get("pipeline"),
         alpha=float(alpha),
         strict=table.get("strict", False) if strict is None else strict,
+        json=_report(config, "bertcheck_json"),
+        sarif=_report(config, "bertcheck_sarif"),
+        html=_report(config, "bertcheck_html"),
         file=file,
     )
 
@@ -103,6 +117,11 @@ def _existing(config: pytest.Config, source: str) -> Path | None:
         what = "is something else" if path.exists() else "does not exist"
         raise pytest.UsageError(f"{option}: expected {kind}, got {given!r}, which {what}")
     return path
+
+
+def _report(config: pytest.Config, option: str) -> Path | None:
+    given = config.getoption(option)
+    return None if given is None else config.invocation_params.dir / given
 
 
 def _configured(root: Path) -> tuple[Path | None, Mapping[str, Any]]:

@@ -22,9 +22,11 @@ from .checks import ALPHA, run_checks, select_checks, suite_checks
 from .diagnosis import diagnose, with_expected_failures
 from .evidence import Evidence
 from .findings import Diagnosis, Finding, Verdict
-from .messages import first_line, render_finding
+from .messages import first_line, render_finding, safe
 from .pipeline import Pipeline
+from .reports.results import Result, Results, plot_data
 from .reports.terminal import summary_lines
+from .reports.writing import write_reports
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -283,6 +285,7 @@ class CheckFile(pytest.Module):
             finding = _finding(diagnosis, name)
             request.node.stash[FINDING] = finding
             request.node.stash[DIAGNOSIS] = diagnosis
+            request.node.stash[EVIDENCE] = bertcheck_evidence
             request.node.user_properties += [
                 ("bertcheck_verdict", finding.verdict.value),
                 ("bertcheck_summary", first_line(finding.summary)),
@@ -298,6 +301,7 @@ class CheckFile(pytest.Module):
 
 SETTINGS = pytest.StashKey[Settings]()
 DIAGNOSIS = pytest.StashKey[Diagnosis]()
+EVIDENCE = pytest.StashKey[Evidence]()
 
 
 class Gate:
@@ -318,7 +322,8 @@ class Gate:
         self.not_set_up = 0
         self.misuse: list[str] = []
         self.internal_errors = 0
-        self.diagnoses: dict[str, Diagnosis] = {}
+        self.results: dict[str, Result] = {}
+        self.not_written: list[tuple[str, Exception]] = []
         self.opened: set[Path] = set()
         self._sent: set[str] = set()
         self._add_hosts_to_args()
@@ -390,6 +395,8 @@ class Gate:
             if _parameters(item.nodeid) not in self._sent:  # once for each process and pipeline
                 self._sent.add(_parameters(item.nodeid))
                 _attach(report, diagnosis=item.stash[DIAGNOSIS].to_dict())
+                if self.settings.html is not None:
+                    _attach(report, plots=plot_data(item.stash[EVIDENCE]))
         return report
 
     def pytest_report_teststatus(
@@ -411,22 +418,36 @@ class Gate:
         if misuse := _attached(report, "misuse"):
             self.misuse.append(misuse)
         if values := _attached(report, "diagnosis"):
-            self.diagnoses.setdefault(_parameters(report.nodeid), Diagnosis.from_dict(values))
+            name = _parameters(report.nodeid)
+            self.results.setdefault(
+                name,
+                Result(
+                    name=name,
+                    source=report.nodeid.partition("::")[0],
+                    diagnosis=Diagnosis.from_dict(values),
+                    plots=_attached(report, "plots") or {},
+                ),
+            )
 
     def pytest_report_header(self) -> str:
         shown = ", ".join(_relative(host, self.config.rootpath) for host in self.hosts)
         return f"bertcheck: {len(suite_checks())} checks of {shown}"
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
-        for parameters, diagnosis in sorted(self.diagnoses.items()):
-            title = f"bertcheck {parameters}".strip()
-            terminalreporter.section(title)
-            for line, markup in summary_lines(diagnosis):
+        for name, result in sorted(self.results.items()):
+            terminalreporter.section(f"bertcheck {name}".strip())
+            for line, markup in summary_lines(result.diagnosis):
                 terminalreporter.write_line(line, **markup)
         problem = self._problem(terminalreporter.config)
-        if problem:
+        problems = [problem] if problem else []
+        problems += [
+            f"{report}: not written: {type(error).__name__}: {safe(error, 500)}"
+            for report, error in self.not_written
+        ]
+        if problems:
             terminalreporter.section("bertcheck")
-            terminalreporter.write_line(problem, red=True)
+        for line in problems:
+            terminalreporter.write_line(line, red=True)
 
     # The gate
 
@@ -446,6 +467,16 @@ class Gate:
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
             elif not self.ran:
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        results = Results(
+            tuple(result for _, result in sorted(self.results.items())),
+            self._problem(session.config),
+        )
+        self.not_written = list(write_reports(results, self.settings))
+        if self.not_written and session.exitstatus in green:
+            unwritable = all(isinstance(error, OSError) for _, error in self.not_written)
+            session.exitstatus = (
+                pytest.ExitCode.USAGE_ERROR if unwritable else pytest.ExitCode.INTERNAL_ERROR
+            )
 
     def _problem(self, config: pytest.Config) -> str:
         if _only_looks(config):
