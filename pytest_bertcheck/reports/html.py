@@ -15,7 +15,7 @@ from .results import Result, Results
 __all__ = ["render_html"]
 
 WIDTH, HEIGHT = 560, 230
-LEFT, RIGHT, TOP, BOTTOM = 46, 86, 12, 32
+LEFT, RIGHT, TOP, BOTTOM = 70, 124, 12, 32
 MOST_LABELS = 50
 
 
@@ -100,7 +100,7 @@ def _matrices(diagnosis: Diagnosis) -> list[tuple[str, list[list[tuple[int, int]
         permutation = finding.statistics.get("permutation")
         if permutation is not None and len(permutation) == len(cells):
             undone = [[row[target] for target in permutation] for row in cells]
-            matrices.append(("with the recovered permutation undone", undone))
+            matrices.append(("with the swap undone", undone))
             break
     return [
         (title, [[(n, min(9, 10 * n // (sum(row) or 1))) for n in row] for row in matrix])
@@ -135,14 +135,12 @@ def _chart(
     values = [y for points in series.values() for _, y in points if y is not None]
     if not values:
         return None
-    last = max(points[-1][0] for points in series.values())
 
     top = max([*values, *(value for _, value in references)]) * 1.05
     low = min(0.0, *values)
     top = top if top > low else low + 1
 
-    def place(x: float, y: float) -> tuple[float, float]:
-        across = (x - 1) / max(last - 1, 1)
+    def place(across: float, y: float) -> tuple[float, float]:
         up = (y - low) / (top - low)
         return (
             round(LEFT + across * (WIDTH - LEFT - RIGHT), 1),
@@ -151,22 +149,24 @@ def _chart(
 
     lines = []
     for kind, (name, points) in enumerate(series.items()):
+        # Steps of one series may be epochs of another, so each runs from its start to its end.
+        last = max(points[-1][0] - 1, 1)
         pieces: list[list[tuple[float, float]]] = [[]]
         for x, y in points:
             if y is None:
                 pieces.append([])
             else:
-                pieces[-1].append(place(x, y))
+                pieces[-1].append(place((x - 1) / last, y))
         drawn = [piece for piece in pieces if piece]
         if drawn:
             paths = [" ".join(f"{x},{y}" for x, y in piece) for piece in drawn]
-            lines.append({"name": name, "kind": kind, "paths": paths, "ends": drawn[-1][-1],
+            lines.append({"name": name, "kind": kind, "paths": paths,
                           "dots": [piece[0] for piece in drawn if len(piece) == 1]})  # fmt: skip
     marks: list[tuple[str, float]] = []
     for name, value in references:
-        y = place(1, value)[1]
+        y = place(0, value)[1]
         if marks and abs(marks[-1][1] - y) < 14:  # balanced labels: the two lines are one
             marks[-1] = (f"{marks[-1][0].rpartition(' ')[0]}, {name} {value:.3g}", marks[-1][1])
         else:
             marks.append((f"{name} {value:.3g}", y))
-    return {"title": title, "lines": lines, "marks": marks, "low": low, "top": top, "last": last}
+    return {"title": title, "lines": lines, "marks": marks, "low": low, "top": top}

@@ -1,7 +1,7 @@
 "use strict";
 for (const input of document.querySelectorAll("input[type=search]")) {
   const rows = [...document.querySelectorAll("#" + input.getAttribute("aria-controls") + " tbody tr")];
-  const said = input.parentElement.querySelector("[role=status]");
+  const said = input.closest(".tool").querySelector("[role=status]");
   const texts = rows.map((row) => row.textContent.toLowerCase());
   input.closest(".tool").hidden = false;
   input.addEventListener("input", () => {
