@@ -7,7 +7,8 @@ import math
 from importlib.resources import files
 from typing import Any
 
-from .. import __version__
+from pytest_bertcheck import __version__
+
 from .results import Results
 
 __all__ = ["SCHEMA_VERSION", "json_schema", "render_json"]

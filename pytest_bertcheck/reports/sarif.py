@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from .. import __version__
+from pytest_bertcheck import __version__
+
 from ..findings import CAUSES, Finding, Verdict
 from ..messages import first_line, render_finding, safe
 from .results import Result, Results
