@@ -22,6 +22,7 @@ __all__ = [
     "count",
     "first_line",
     "markdown_diagnosis",
+    "markdown_text",
     "probability",
     "quoted",
     "render_diagnosis",
@@ -205,19 +206,21 @@ def markdown_diagnosis(diagnosis: Diagnosis) -> str:
     if diagnosis.causes:
         best = diagnosis.causes[0]
         lines[0] += f", `{best.code}`{_doubt(diagnosis.causes[:1], has_failed)}: {best.meaning}"
-        lines += ["", *(f"- because {_plain(reason)}" for reason in best.reasons[:4])]
+        lines += ["", *(f"- because {markdown_text(reason)}" for reason in best.reasons[:4])]
         if len(diagnosis.causes) > 1 and not best.certain:
             rest = ", ".join(f"`{cause.code}`" for cause in diagnosis.causes[1:4])
             lines.append(f"- or else: {rest}")
         if best.settled_by and not best.certain:
-            lines.append(f"- to settle it: {_plain(best.settled_by)}")
+            lines.append(f"- to settle it: {markdown_text(best.settled_by)}")
         if best.fix:
             lines += ["", *_fenced([safe(line, 200) for line in best.fix.splitlines()])]
     for word in ("failed", "inconclusive"):
         found = [finding for finding in diagnosis.findings if finding.verdict.value == word]
         if found:
             lines += ["", f"{word}:", ""]
-            lines += [f"- `{f.stage}::{f.check}` {_plain(first_line(f.summary))}" for f in found]
+            lines += [
+                f"- `{f.stage}::{f.check}` {markdown_text(first_line(f.summary))}" for f in found
+            ]
     if diagnosis.labels:
         lines += ["", *_markdown_table(_label_rows(diagnosis))]
     if diagnosis.confusion is not None and len(diagnosis.confusion) <= MAX_COLUMNS:
@@ -226,13 +229,25 @@ def markdown_diagnosis(diagnosis: Diagnosis) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _plain(text: str) -> str:
-    """Return text in which nothing is markup or a link: signs that could be are entities."""
-    linked = safe(text, 200).replace("://", "\0//").replace("www.", "www\1")
+def markdown_text(text: object, limit: int = 200) -> str:
+    """Return text in which nothing is markup, a link or a mention: such signs become entities.
+
+    GitHub looks for ``@team`` and ``#12`` in what is shown, so nothing visible parts them.
+
+    Examples
+    --------
+    >>> markdown_text("<b>*new*")
+    '&#60;b&#62;&#42;new&#42;'
+    >>> markdown_text("@team: see www.x.org")
+    '&#64;&#8203;team: see www&#46;x.org'
+    """
+    linked = safe(text, limit).replace("://", "\0//").replace("www.", "www\1")
     shown = "".join(
         letter if letter.isalnum() or letter in " ,;:=%'()/+-.?\0\1" else f"&#{ord(letter)};"
         for letter in linked
     )
+    for sign in "@#":
+        shown = shown.replace(f"&#{ord(sign)};", f"&#{ord(sign)};&#8203;")
     return shown.replace("\0", "&#58;").replace("\1", "&#46;")
 
 
@@ -243,7 +258,7 @@ def _fenced(lines: Sequence[str]) -> list[str]:
 
 
 def _markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
-    shown = [[_plain(safe(cell, 28)) for cell in row] for row in rows[: MAX_ROWS + 1]]
+    shown = [[markdown_text(cell, 28) for cell in row] for row in rows[: MAX_ROWS + 1]]
     align = ["---", *["---:"] * (len(shown[0]) - 1)]
     lines = [f"| {' | '.join(row)} |" for row in (shown[0], align, *shown[1:])]
     if len(rows) > MAX_ROWS + 1:

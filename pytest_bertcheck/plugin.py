@@ -70,6 +70,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="Keep what is observed in pytest's cache, and observe again only what has changed",
     )
+    group.addoption(
+        "--bertcheck-json",
+        metavar="PATH",
+        default=None,
+        help="Write the results as JSON, for programs; docs/reports.md has the JSON Schema",
+    )
+    group.addoption(
+        "--bertcheck-sarif",
+        metavar="PATH",
+        default=None,
+        help="Write the failed checks as SARIF 2.1.0, for code scanning",
+    )
+    group.addoption(
+        "--bertcheck-html",
+        metavar="PATH",
+        default=None,
+        help="Write the results as one web page with plots; needs Jinja2 (the extra html)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

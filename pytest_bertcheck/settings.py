@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,8 @@ class Settings:
         Whether the model is to be accepted as the new baseline.
     cache
         Whether what is observed is kept between runs, and read if every content is the same.
+    json, sarif, html
+        Where to write a report of the results, if anywhere.
     file
         The configuration file that says so, if any.
     """
@@ -78,6 +81,9 @@ class Settings:
     expected_failed_checks: Mapping[str, ExpectedFailure] = field(default_factory=dict)
     update: bool = False
     cache: bool = False
+    json: Path | None = None
+    sarif: Path | None = None
+    html: Path | None = None
     file: Path | None = None
 
 
@@ -122,6 +128,11 @@ def read_settings(config: pytest.Config) -> Settings:
         raise pytest.UsageError(
             "--bertcheck-evidence and --bertcheck-model: expected one of the two, got both"
         )
+    if config.getoption("bertcheck_html") is not None and find_spec("jinja2") is None:
+        raise pytest.UsageError(
+            "--bertcheck-html: expected Jinja2 to be installed: "
+            "pip install 'pytest-bertcheck[html]'"
+        )
     strict, cache = (config.getoption(f"bertcheck_{key}") for key in ("strict", "cache"))
     return Settings(
         evidence=evidence,
@@ -135,6 +146,9 @@ def read_settings(config: pytest.Config) -> Settings:
         expected_failed_checks=_expected_failures(file, table.get("expected_failed_checks", {})),
         update=update,
         cache=table.get("cache", False) if cache is None else cache,
+        json=_report(config, "bertcheck_json"),
+        sarif=_report(config, "bertcheck_sarif"),
+        html=_report(config, "bertcheck_html"),
         file=file,
     )
 
@@ -188,6 +202,11 @@ def _existing(config: pytest.Config, source: str) -> Path | None:
         what = "is something else" if path.exists() else "does not exist"
         raise pytest.UsageError(f"{option}: expected {kind}, got {given!r}, which {what}")
     return path
+
+
+def _report(config: pytest.Config, option: str) -> Path | None:
+    given = config.getoption(option)
+    return None if given is None else config.invocation_params.dir / given
 
 
 def _configured(root: Path) -> tuple[Path | None, Mapping[str, Any]]:

@@ -38,7 +38,9 @@ from .findings import Diagnosis, Finding, Verdict
 from .messages import first_line, render_finding, safe
 from .pipeline import Pipeline
 from .progress import show_on
+from .reports.results import Result, Results, plot_data
 from .reports.terminal import summary_lines
+from .reports.writing import write_reports
 from .settings import ExpectedFailure, Settings
 
 if TYPE_CHECKING:
@@ -490,6 +492,7 @@ class CheckFile(pytest.Module):
                 finding = _accept(bertcheck_evidence, diagnosis, request.node, settings)
             request.node.stash[FINDING] = finding
             request.node.stash[DIAGNOSIS] = diagnosis
+            request.node.stash[EVIDENCE] = bertcheck_evidence
             request.node.user_properties += [
                 ("bertcheck_verdict", finding.verdict.value),
                 ("bertcheck_summary", first_line(finding.summary)),
@@ -508,6 +511,7 @@ class CheckFile(pytest.Module):
 
 SETTINGS = pytest.StashKey[Settings]()
 DIAGNOSIS = pytest.StashKey[Diagnosis]()
+EVIDENCE = pytest.StashKey[Evidence]()
 
 
 class Gate:
@@ -528,7 +532,8 @@ class Gate:
         self.not_set_up = 0
         self.misuse: list[str] = []
         self.internal_errors = 0
-        self.diagnoses: dict[str, Diagnosis] = {}
+        self.results: dict[str, Result] = {}
+        self.not_written: list[tuple[str, Exception]] = []
         self.opened: set[Path] = set()
         self.updated: list[str] = []
         _reject_unknown_checks(settings)
@@ -632,6 +637,8 @@ class Gate:
             if _parameters(item.nodeid) not in self._sent:  # once for each process and pipeline
                 self._sent.add(_parameters(item.nodeid))
                 _attach(report, diagnosis=item.stash[DIAGNOSIS].to_dict())
+                if self.settings.html is not None:
+                    _attach(report, plots=plot_data(item.stash[EVIDENCE]))
         return report
 
     def pytest_report_teststatus(
@@ -655,7 +662,16 @@ class Gate:
             self.misuse.append(misuse)
         self.updated += _attached(report, "updated") or []
         if values := _attached(report, "diagnosis"):
-            self.diagnoses.setdefault(_parameters(report.nodeid), Diagnosis.from_dict(values))
+            name = _parameters(report.nodeid)
+            self.results.setdefault(
+                name,
+                Result(
+                    name=name,
+                    source=report.nodeid.partition("::")[0],
+                    diagnosis=Diagnosis.from_dict(values),
+                    plots=_attached(report, "plots") or {},
+                ),
+            )
 
     def pytest_report_header(self) -> list[str]:
         root = self.config.rootpath
@@ -666,10 +682,9 @@ class Gate:
         return lines
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
-        for parameters, diagnosis in sorted(self.diagnoses.items()):
-            title = f"bertcheck {parameters}".strip()
-            terminalreporter.section(title)
-            for line, markup in summary_lines(diagnosis):
+        for name, result in sorted(self.results.items()):
+            terminalreporter.section(f"bertcheck {name}".strip())
+            for line, markup in summary_lines(result.diagnosis):
                 terminalreporter.write_line(line, **markup)
         if self.updated:
             terminalreporter.section("bertcheck baseline, old -> new")
@@ -680,9 +695,15 @@ class Gate:
             for note in self.notes:
                 terminalreporter.write_line(note)
         problem = self._problem(terminalreporter.config)
-        if problem:
+        problems = [problem] if problem else []
+        problems += [
+            f"{report}: not written: {type(error).__name__}: {safe(error, 500)}"
+            for report, error in self.not_written
+        ]
+        if problems:
             terminalreporter.section("bertcheck")
-            terminalreporter.write_line(problem, red=True)
+        for line in problems:
+            terminalreporter.write_line(line, red=True)
 
     # The gate
 
@@ -702,12 +723,22 @@ class Gate:
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
             elif not self.ran or (self.settings.update and not self.updated):
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        results = Results(
+            tuple(result for _, result in sorted(self.results.items())),
+            self._problem(session.config),
+        )
+        self.not_written = list(write_reports(results, self.settings))
+        if self.not_written and session.exitstatus in green:
+            unwritable = all(isinstance(error, OSError) for _, error in self.not_written)
+            session.exitstatus = (
+                pytest.ExitCode.USAGE_ERROR if unwritable else pytest.ExitCode.INTERNAL_ERROR
+            )
 
     def _problem(self, config: pytest.Config) -> str:
         if _only_looks(config):
             return ""
         if self.misuse:
-            nothing = "nothing" if not self.diagnoses else "not everything"
+            nothing = "nothing" if not self.results else "not everything"
             return f"{nothing} was checked: {self.misuse[0]}"
         lost = len(self.expected - self.reported)
         if self.internal_errors or lost:

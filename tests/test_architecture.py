@@ -183,8 +183,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 
 def test_the_wheel_is_typed_and_complete(wheel: zipfile.ZipFile) -> None:
-    """Every module of the package is in the wheel, and the marker of its types."""
-    modules = {path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.py")}
+    """Every module of the package is in the wheel, what reports read, and the marker of types."""
+    files = (path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    modules = {path.relative_to(ROOT).as_posix() for path in files}
     names = {name for name in wheel.namelist() if not name.partition("/")[0].endswith("info")}
     assert modules | {"pytest_bertcheck/py.typed"} == names
 
