@@ -176,19 +176,21 @@ def no_regression(evidence: Evidence, *, alpha: float = ALPHA, drop: float = DRO
     }
     rates = f"{right_now / total:.1%} right, was {right_before / total:.1%}"
     flips = f"lost {lost:,}, won {won:,}"
+    flipped = _worst_flips(evidence, pairs)  # a better model has them, too
+    numbers["worst_flips"] = flipped
+    table = (("example", "true", "baseline", "now"), *flipped) if flipped else ()
     if p_value <= alpha:
-        flipped = _worst_flips(evidence, pairs)
         by = f" by over {margin:.3g}" if margin else ""
         return Finding(
             Verdict.FAILED,
             f"worse than the baseline{by}: {rates}; {flips}, {probability(p_value)}",
-            statistics={**numbers, "worst_flips": flipped},
+            statistics=numbers,
             p_value=p_value,
             causes=("regression",),
             fix=f"read the rows that were lost, train on more like them, and keep the old model\n"
             f"# {ACCEPT}",
             signs={"worse-than-baseline": True},
-            table=(("example", "true", "baseline", "now"), *flipped),
+            table=table,
         )
     needed, fix = _examples_to_see(drop, alpha, gates, margin), ""
     if total < needed:
@@ -208,6 +210,7 @@ def no_regression(evidence: Evidence, *, alpha: float = ALPHA, drop: float = DRO
             p_value=p_value,
             fix=fix,
             signs={"worse-than-baseline": False},
+            table=table,
         )
     return Finding(
         Verdict.PASSED,
@@ -215,6 +218,7 @@ def no_regression(evidence: Evidence, *, alpha: float = ALPHA, drop: float = DRO
         statistics=numbers,
         p_value=p_value,
         signs={"worse-than-baseline": False},
+        table=table,
     )
 
 
