@@ -363,7 +363,8 @@ TABLE: dict[str, Row] = {
             "collapsed": (-1, 0),
             "answers-constant": (-2, 0),
         },
-        fix="AutoTokenizer.from_pretrained of the very folder that the model is loaded from",
+        fix="load the tokenizer (or vectorizer) that was saved with the model:\n"
+        "AutoTokenizer.from_pretrained of the very folder that the model is loaded from",
         settled_by="decode the ids of one text; compare len(tokenizer) with the embedding rows",
     ),
     "attention-mask-ignored": Row(

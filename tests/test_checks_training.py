@@ -246,6 +246,7 @@ def test_shuffled_labels_learnt_by_heart_are_no_hard_task():
     finding = run_check("training_progressed", evidence)
     assert "failed" == finding.verdict
     assert finding.signs["learnt-by-heart"]
+    assert finding.summary.startswith("learnt by heart only: loss 1.617 -> 0.026")
 
 
 def weighted_history(generator, *, epochs=30):

@@ -177,9 +177,10 @@ def training_progressed(
         if learnt_nothing
         else ("labels-shuffled", "labels-noisy", "loss-misconfigured")
     )  # fmt: skip
+    what = "learnt by heart only" if signs.get("learnt-by-heart") else "no progress"
     return Finding(
         Verdict.FAILED,
-        f"no progress: {_course(loss, val_loss)}, knowing nothing costs {ignorance:.3f}",
+        f"{what}: {_course(loss, val_loss)}, knowing nothing costs {ignorance:.3f}",
         statistics=stats,
         causes=causes,
         fix="learning_rate between 1e-5 and 5e-5, at least 3 epochs; overfit 16 rows first to see "
