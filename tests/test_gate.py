@@ -11,10 +11,6 @@ from .conftest import PIPELINE
 pytestmark = pytest.mark.gate
 
 MODES = {
-    "plain": [],
-    "no-xdist": ["-p", "no:xdist"],
-    "n2": ["-n2"],
-    "n2-loadfile": ["-n2", "--dist", "loadfile"],
     "warnings-are-errors": ["-W", "error"],
     "assert-plain": ["--assert=plain"],
     "no-cacheprovider": ["-p", "no:cacheprovider"],
@@ -35,17 +31,35 @@ def test_collapse_fails_in_every_mode(
     assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
 
 
-@pytest.mark.parametrize("options", [[], ["-n2"]], ids=["plain", "n2"])
-@pytest.mark.parametrize(("bundle", "exit_code"), [("healthy", 0), ("bare", 4)])
-def test_exit_code_of_healthy_and_of_bare_evidence(
-    pytester: pytest.Pytester, bundles: Path, bundle: str, exit_code: int, options: list[str]
+DISTRIBUTED = {
+    "no-xdist": ["-p", "no:xdist"],
+    "idle-xdist": [],
+    "n2": ["-n2"],
+    "n2-loadfile": ["-n2", "--dist", "loadfile"],
+}
+BROKEN = "\ndef pytest_runtest_logreport(report):\n    raise RuntimeError('a plugin of the team')\n"
+OUTCOMES = {
+    # outcome: bundle, options, conftest, exit code
+    "pass": ("healthy", [], "", 0),
+    "fail": ("collapsed", [], "", 1),
+    "inconclusive": ("tiny", [], "", 0),
+    "strict": ("tiny", ["--bertcheck-strict"], "", 1),
+    "internal-error": ("healthy", [], BROKEN, 3),
+    "nothing-selected": ("healthy", ["-k", "no_such_check"], "", 4),
+    "nothing-to-check": ("bare", [], "", 4),
+}
+
+
+@pytest.mark.parametrize("options", DISTRIBUTED.values(), ids=DISTRIBUTED.keys())
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_exit_codes(
+    pytester: pytest.Pytester, bundles: Path, outcome: str, options: list[str]
 ) -> None:
-    """Healthy evidence exits with 0, evidence for no check with 4, with xdist and without."""
-    result = pytester.runpytest_subprocess(
-        f"--bertcheck-evidence={bundle}.npz", "-W", "error", *options
-    )
+    """Each outcome has its exit code, however the checks are distributed."""
+    bundle, own, conftest, exit_code = OUTCOMES[outcome]
+    pytester.makeconftest(conftest)
+    result = pytester.runpytest_subprocess(f"--bertcheck-evidence={bundle}.npz", *own, *options)
     assert exit_code == result.ret
-    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
 
 
 @pytest.mark.parametrize("options", [[], ["-n2"]], ids=["plain", "n2"])
@@ -62,9 +76,13 @@ def test_a_path_beside_the_flag_does_not_lose_the_checks(
     assert 1 <= result.parseoutcomes()["failed"]
 
 
-@pytest.mark.parametrize("options", [["-n2"], ["-n2", "--dist", "loadfile"]], ids=["load", "file"])
-def test_a_dying_worker_is_never_green(pytester: pytest.Pytester, options: list[str]) -> None:
-    """A pipeline that kills the process in which it runs fails the run under xdist."""
+@pytest.mark.parametrize(
+    ("mode", "exit_code"), [("no-xdist", 7), ("idle-xdist", 7), ("n2", 1), ("n2-loadfile", 1)]
+)
+def test_a_killed_process_is_never_green(
+    pytester: pytest.Pytester, mode: str, exit_code: int
+) -> None:
+    """A pipeline that kills its process ends the run with its code, or fails it under xdist."""
     pytester.makeconftest(
         PIPELINE
         + """
@@ -75,8 +93,7 @@ def bertcheck_pipeline():
     return pipeline(lambda texts: os._exit(7))
 """
     )
-    result = pytester.runpytest_subprocess("--bertcheck", *options)
-    assert 1 == result.ret
+    assert exit_code == pytester.runpytest_subprocess("--bertcheck", *DISTRIBUTED[mode]).ret
 
 
 @pytest.mark.parametrize("options", [[], ["-n2"], ["-n2", "--dist", "loadfile"]])
