@@ -56,10 +56,12 @@ def test_healthy_sessions_fail_no_more_often_than_alpha(outcomes, check):
 
 
 def test_every_field_is_simulated():
-    """A session in which everything was recorded has every field of the evidence."""
+    """A session in which everything was recorded has every field, but for notes of live probes."""
     cell = Cell(num_labels=3, rows="60-249", balance="even", accuracy="best", kind="even")
     session = healthy_session(np.random.default_rng(0), cell, recorded="everything")
-    assert {field.name for field in dataclasses.fields(Evidence)} == set(session.evidence.fields())
+    notes = {"skipped_probes", "failed_probes"}
+    fields = {field.name for field in dataclasses.fields(Evidence)}
+    assert fields - notes == set(session.evidence.fields())
 
 
 @given(seed=SEEDS, cell=st.sampled_from(CELLS))
