@@ -186,6 +186,7 @@ def test_a_probe_that_is_not_possible_is_skipped_with_its_reason(probe) -> None:
 # The adapter of scikit-learn
 
 
+@pytest.mark.filterwarnings("ignore:The default value of `dual`:FutureWarning")  # scikit-learn 1.3
 @pytest.mark.parametrize(
     "classifier", [LogisticRegression, LinearSVC, RidgeClassifier, SGDClassifier, MultinomialNB]
 )
