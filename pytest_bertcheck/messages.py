@@ -20,6 +20,8 @@ __all__ = [
     "MAX_ROWS",
     "cause_lines",
     "count",
+    "doubt",
+    "findings_by_outcome",
     "first_line",
     "markdown_diagnosis",
     "markdown_text",
@@ -121,7 +123,7 @@ def cause_lines(causes: Sequence[Cause], *, reasons: bool = True, failed: bool =
     if not causes:
         return []
     best = causes[0]
-    lines = [f"cause: {best.code}{_doubt(causes, failed)}: {best.meaning}"]
+    lines = [f"cause: {best.code}{doubt(causes, failed)}: {best.meaning}"]
     if not best.certain and len(causes) > 1:
         lines.append(f"  or else: {', '.join(cause.code for cause in causes[1:4])}")
     if reasons:
@@ -131,7 +133,8 @@ def cause_lines(causes: Sequence[Cause], *, reasons: bool = True, failed: bool =
     return [*lines, *_fix_lines(best.fix), f"docs:  {DOCS}#{best.code}"]
 
 
-def _doubt(causes: Sequence[Cause], failed: bool) -> str:
+def doubt(causes: Sequence[Cause], failed: bool) -> str:
+    """Return how sure the first of the causes is, to stand behind its code."""
     if causes[0].certain or causes[0].code == "unknown":
         return ""
     if not failed:
@@ -177,19 +180,15 @@ def render_diagnosis(diagnosis: Diagnosis) -> str:
     has_failed = diagnosis.verdict.value == "failed"
     lines = [f"verdict: {diagnosis.verdict.value}"]
     if diagnosis.causes:
-        lines[0] += f", {diagnosis.causes[0].code}{_doubt(diagnosis.causes[:1], has_failed)}"
+        lines[0] += f", {diagnosis.causes[0].code}{doubt(diagnosis.causes[:1], has_failed)}"
     if diagnosis.labels:
         lines += ["", *table_lines(_label_rows(diagnosis))]
     if diagnosis.confusion is not None and len(diagnosis.confusion) <= MAX_COLUMNS:
         lines += ["", "confusion (rows true, columns predicted)"]
         lines += table_lines(_confusion_rows(diagnosis))
-    all_failed = [finding for finding in diagnosis.findings if finding.verdict.value == "failed"]
-    failed = [finding for finding in all_failed if finding.expected_failure is None]
-    expected = [finding for finding in all_failed if finding.expected_failure is not None]
-    open_ones = [f for f in diagnosis.findings if f.verdict.value == "inconclusive"]
+    for word, findings in findings_by_outcome(diagnosis)[:3]:
+        lines += _finding_lines(word, findings)
     skipped = [finding for finding in diagnosis.findings if finding.verdict.value == "skipped"]
-    lines += _finding_lines("failed", failed) + _finding_lines("failed, as expected", expected)
-    lines += _finding_lines("inconclusive", open_ones)
     if skipped:
         needs = (need.partition(" or ")[0] for finding in skipped for need in finding.needs)
         sentence = f"{count(len(skipped), 'check')} skipped; give {', '.join(dict.fromkeys(needs))}"
@@ -199,13 +198,24 @@ def render_diagnosis(diagnosis: Diagnosis) -> str:
     return "\n".join(lines)
 
 
+def findings_by_outcome(diagnosis: Diagnosis) -> list[tuple[str, list[Finding]]]:
+    """Return the findings, worst first; a failure that is known is not one that counts."""
+
+    def outcome(finding: Finding) -> str:
+        known = finding.verdict.value == "failed" and finding.expected_failure is not None
+        return "failed, as expected" if known else finding.verdict.value
+
+    words = ("failed", "failed, as expected", "inconclusive", "passed", "skipped")
+    return [(word, [f for f in diagnosis.findings if outcome(f) == word]) for word in words]
+
+
 def markdown_diagnosis(diagnosis: Diagnosis) -> str:
     """Return the report in GitHub-flavoured Markdown: what :func:`render_diagnosis` says."""
     has_failed = diagnosis.verdict.value == "failed"
     lines = [f"**verdict: {diagnosis.verdict.value}**"]
     if diagnosis.causes:
         best = diagnosis.causes[0]
-        lines[0] += f", `{best.code}`{_doubt(diagnosis.causes[:1], has_failed)}: {best.meaning}"
+        lines[0] += f", `{best.code}`{doubt(diagnosis.causes[:1], has_failed)}: {best.meaning}"
         lines += ["", *(f"- because {markdown_text(reason)}" for reason in best.reasons[:4])]
         if len(diagnosis.causes) > 1 and not best.certain:
             rest = ", ".join(f"`{cause.code}`" for cause in diagnosis.causes[1:4])
@@ -214,8 +224,7 @@ def markdown_diagnosis(diagnosis: Diagnosis) -> str:
             lines.append(f"- to settle it: {markdown_text(best.settled_by)}")
         if best.fix:
             lines += ["", *_fenced([safe(line, 200) for line in best.fix.splitlines()])]
-    for word in ("failed", "inconclusive"):
-        found = [finding for finding in diagnosis.findings if finding.verdict.value == word]
+    for word, found in findings_by_outcome(diagnosis)[:3]:
         if found:
             lines += ["", f"{word}:", ""]
             lines += [

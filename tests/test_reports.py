@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pytest_bertcheck import Evidence, diagnose
-from pytest_bertcheck.findings import CAUSES
+from pytest_bertcheck.findings import CAUSES, Cause, Diagnosis, Verdict
 from pytest_bertcheck.messages import markdown_text
 from pytest_bertcheck.reports.html import render_html
 from pytest_bertcheck.reports.json_report import json_schema
@@ -94,6 +94,43 @@ def test_hostile_names_are_inert() -> None:
     for text in (page, summary):
         assert set() == set("\x1b\u202e\0\ud800") & set(text)
         assert len(text.encode()) < 100_000
+
+
+def test_a_known_failure_is_told_apart_in_every_report(
+    pytester: pytest.Pytester, bundles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that passes but for known failures counts none of them as a failure anywhere."""
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(pytester.path / "summary.md"))
+    known = [
+        finding.check
+        for finding in diagnose(Evidence.load(bundles / "collapsed.npz")).findings
+        if finding.verdict == "failed"
+    ]
+    listed = "\n".join(f'{check} = "issue 12"' for check in known)
+    (pytester.path / "bertcheck.toml").write_text(f"[expected_failed_checks]\n{listed}\n")
+    result = pytester.runpytest("--bertcheck-evidence=collapsed.npz", *REPORTS)
+    assert 0 == result.ret
+    assert len(known) == result.parseoutcomes()["xfailed"]
+    page = (pytester.path / FILES[2]).read_text(encoding="utf-8")
+    assert len(known) == page.count(">failed, as expected<")
+    assert 0 == page.count(">failed<")
+    summary = (pytester.path / "summary.md").read_text(encoding="utf-8")
+    assert "\nfailed, as expected:\n" in summary
+    assert "\nfailed:\n" not in summary
+    (run,) = json.loads((pytester.path / FILES[1]).read_text())["runs"]
+    failures = [item for item in run["results"] if item["kind"] == "fail"]
+    assert len(known) == len([item for item in failures if "suppressions" in item])
+
+
+@pytest.mark.parametrize("verdict", [Verdict.FAILED, Verdict.INCONCLUSIVE])
+@pytest.mark.parametrize("certain", [True, False])
+def test_page_is_as_sure_of_a_cause_as_the_terminal(verdict: Verdict, certain: bool) -> None:
+    """A cause that is a fact, likely or merely possible is called that on the page, too."""
+    cause = Cause("regression", "gate", certain, (), "keep the old model")
+    diagnosis = Diagnosis(verdict, (cause,), (), (), None)
+    page = render_html(Results((Result("", "run.npz", diagnosis),)))
+    line = next(line for line in str(diagnosis).splitlines() if line.startswith("cause: "))
+    assert f"<h3>{line.removeprefix('cause: ')}</h3>" in page
 
 
 def test_markdown_shows_text_letter_for_letter() -> None:

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from ..findings import Diagnosis
-from ..messages import safe
+from ..messages import doubt, findings_by_outcome, safe
 from .results import Result, Results
 
 __all__ = ["render_html"]
@@ -63,6 +63,8 @@ def _view(result: Result) -> dict[str, Any]:
     return {
         "result": result,
         "diagnosis": diagnosis,
+        "doubt": doubt(diagnosis.causes, diagnosis.verdict == "failed") if diagnosis.causes else "",
+        "outcomes": findings_by_outcome(diagnosis),
         "labels": diagnosis.labels[:MOST_LABELS],
         "more_labels": max(len(diagnosis.labels) - MOST_LABELS, 0),
         "most": most,
@@ -136,6 +138,7 @@ def _chart(
     if not values:
         return None
 
+    right = WIDTH - (RIGHT if references else 12)  # beside a line drawn in stands its name
     top = max([*values, *(value for _, value in references)]) * 1.05
     low = min(0.0, *values)
     top = top if top > low else low + 1
@@ -143,7 +146,7 @@ def _chart(
     def place(across: float, y: float) -> tuple[float, float]:
         up = (y - low) / (top - low)
         return (
-            round(LEFT + across * (WIDTH - LEFT - RIGHT), 1),
+            round(LEFT + across * (right - LEFT), 1),
             round(HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM), 1),
         )
 
@@ -169,4 +172,11 @@ def _chart(
             marks[-1] = (f"{marks[-1][0].rpartition(' ')[0]}, {name} {value:.3g}", marks[-1][1])
         else:
             marks.append((f"{name} {value:.3g}", y))
-    return {"title": title, "lines": lines, "marks": marks, "low": low, "top": top}
+    return {
+        "title": title,
+        "lines": lines,
+        "marks": marks,
+        "low": low,
+        "top": top,
+        "right": right,
+    }
