@@ -151,6 +151,23 @@ def test_summary_keeps_within_the_limit_of_github(tmp_path: Path) -> None:
     assert path.stat().st_size <= 400
 
 
+def test_page_lists_the_flips_of_a_regression() -> None:
+    """Examples that the new model lost stand in a table of the page, hostile names escaped."""
+    generator = np.random.default_rng(0)
+    y_true = generator.integers(0, 3, 2000)
+    logits = np.eye(3)[y_true] * 9
+    lost = generator.random(2000) < 0.1
+    logits[lost] = np.roll(logits[lost], 1, axis=1)
+    names = ("a", "<script>alert(1)</script>", "c")
+    page = render_html(
+        results_of(
+            Evidence(y_true=y_true, logits=logits, label_names=names, baseline_y_pred=y_true)
+        )
+    )
+    assert "Flips against the baseline" in page
+    assert "<script>alert" not in page
+
+
 def test_page_of_a_large_set_is_small() -> None:
     """The page does not grow with n: 100,000 examples and 100,000 steps stay under 5 MB."""
     generator = np.random.default_rng(5)
