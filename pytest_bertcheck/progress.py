@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .settings import CI
+
 if TYPE_CHECKING:
     import pytest
 
@@ -57,7 +59,7 @@ def show_on(config: pytest.Config) -> Callable[[], None]:
         and reporter.isatty
         and config.get_verbosity() >= 0
         and not hasattr(config, "workerinput")
-        and not any(os.environ.get(name) for name in ("CI", "BUILD_NUMBER"))
+        and not any(os.environ.get(name) for name in CI)
     )
     _shown.append(config if shown else None)
     return lambda: _shown.remove(config if shown else None)

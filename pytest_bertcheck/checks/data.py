@@ -31,6 +31,11 @@ __all__ = [
     "training_data_shuffled",
 ]
 
+READ_TRAINING_ROWS = (
+    "read twenty training rows with their labels; assert_labels_clean(texts, labels)\n"
+    "lists the most doubtful ones"
+)
+
 SENTINELS = {-1: "hidden test labels", -100: "positions that the loss ignores"}
 
 
@@ -744,8 +749,7 @@ def labels_not_noisier(
             statistics=figures,
             p_value=p_value,
             causes=("labels-noisy",),
-            fix="read twenty training rows with their labels; assert_labels_clean(texts, labels)\n"
-            "lists the most doubtful ones",
+            fix=READ_TRAINING_ROWS,
             signs=signs,
             table=(
                 ("label", "rows of each", "wrong in training", "wrong in evaluation"),
@@ -866,8 +870,7 @@ def labels_as_predictable(
         statistics=figures,
         p_value=p_value,
         causes=("labels-noisy",),
-        fix="read twenty training rows with their labels; assert_labels_clean(texts, labels)\n"
-        "lists the most doubtful ones",
+        fix=READ_TRAINING_ROWS,
         signs=signs,
     )
 

@@ -594,8 +594,9 @@ def beats_majority(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         return Finding(Verdict.PASSED, summary, statistics=stats, p_value=below, signs=signs)
     # Too few rows to say that the answers are bad are no reason to look for a cause, and where one
     # label is most of the rows, a model may well know no better.
-    most = stats["majority_share"]
-    signs["at-chance"] = most <= MOST_OF_ONE_LABEL and high < (1 + most) / 2
+    signs["at-chance"] = stats["majority_share"] <= MOST_OF_ONE_LABEL and demonstrably_poor(
+        evidence, alpha
+    )
     return Finding(
         Verdict.INCONCLUSIVE,
         f"at chance: {right}, {always}; hard task or broken?",
