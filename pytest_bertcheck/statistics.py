@@ -220,6 +220,11 @@ class Confusion:
         """Number of labels, C."""
         return len(self.support)
 
+    @property
+    def right_by_chance(self) -> float:
+        """Rows that would be right if the same answers were dealt to the rows at random."""
+        return float(self.support @ self.predicted) / self.total
+
     def largest_errors(self) -> LargestErrors:
         """Return the most frequent wrong prediction for each true label."""
         cells = self.cells.tocoo()

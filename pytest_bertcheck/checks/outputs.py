@@ -256,8 +256,8 @@ def right_above_chance(evidence: Evidence) -> bool:
     confusion = evidence.confusion
     if confusion is None:
         return False
-    dealt = float(confusion.support / confusion.total @ confusion.predicted / confusion.total)
-    return statistics.binomial_at_least(confusion.right, confusion.total, dealt) <= 0.01
+    share_by_chance = confusion.right_by_chance / confusion.total
+    return statistics.binomial_at_least(confusion.right, confusion.total, share_by_chance) <= 0.01
 
 
 def demonstrably_good(evidence: Evidence, alpha: float) -> bool:
@@ -548,7 +548,7 @@ def beats_majority(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
         return not_one_label_each(evidence)
     total, hits, true = confusion.total, confusion.right, confusion.support
     majority = int(true.argmax())
-    expected = float(true @ confusion.predicted) / total
+    expected = confusion.right_by_chance
     above = statistics.match_above_chance(confusion)
     below, label = statistics.match_below_chance(confusion)
     low, high = statistics.clopper_pearson(hits, total, alpha)
