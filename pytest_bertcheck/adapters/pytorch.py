@@ -10,8 +10,9 @@ from ..evidence import outputs_to_array
 from ..pipeline import FitStep, NotPossible
 from .batches import relative_change
 from .fingerprints import reject_own_code
+from .untrained import rate_for, shallow
 
-__all__ = ["content_of", "embedding_rows", "load", "outputs_of", "start_training"]
+__all__ = ["content_of", "embedding_rows", "forward_of", "load", "start_training"]
 
 Inputs = Mapping[str, Any]
 
@@ -97,12 +98,15 @@ def _unwrapped(optimizer: Any) -> Any:
     return optimizer
 
 
-def outputs_of(model: Any, inputs: Inputs) -> Any:
-    """Return the model's outputs in the mode in which it is."""
+def forward_of(model: Any) -> Callable[[Inputs], Any]:
+    """Return how to call the model in the mode in which it is."""
     import torch
 
-    with torch.no_grad():
-        return outputs_to_array(model(**_tensors(inputs, model.device)))
+    def forward(inputs: Inputs) -> Any:
+        with torch.no_grad():
+            return outputs_to_array(model(**_tensors(inputs, model.device)))
+
+    return forward
 
 
 def start_training(
@@ -115,13 +119,20 @@ def start_training(
 
         if learning_rate is None and optimizer is None:
             raise NotPossible("no optimizer is known: give optimizer or a Trainer")
-        fresh = type(model)(model.config).to(device=model.device, dtype=model.dtype)
+        config = model.config if learning_rate is None else shallow(model.config)
+        fresh = type(model)(config).to(device=model.device, dtype=model.dtype)
         fresh.eval()  # dropout only makes learning by heart slower, and draws random numbers
         if learning_rate is None:
             own = _same_optimizer(optimizer, model, fresh)
         else:
-            own = torch.optim.AdamW(fresh.parameters(), lr=learning_rate)
-        before = _weights(fresh) if learning_rate is None else None  # each look costs a copy
+            own = torch.optim.AdamW(fresh.parameters(), lr=rate_for(config, learning_rate))
+        # Random vectors tell words apart as well as learnt ones, and are most of the weights.
+        fresh.get_input_embeddings().requires_grad_(False)
+        # Each look costs a copy.
+        before = {} if learning_rate is not None else {
+            group: [weight.numpy().copy() for weight in weights]
+            for group, weights in _weights(fresh).items()
+        }
 
         def fit_step(texts: Sequence[str], y_true: Any) -> dict[str, float]:
             labels = torch.tensor(y_true, device=model.device)
@@ -134,8 +145,7 @@ def start_training(
                 if own is not None:
                     torch.nn.utils.clip_grad_norm_(fresh.parameters(), 1.0)
                     own.step()
-            moved = {} if before is None else relative_change(before, _weights(fresh))
-            return {"loss": loss.item(), **moved}
+            return {"loss": loss.item(), **relative_change(before, _weights(fresh))}
 
         return fit_step
 
@@ -160,11 +170,14 @@ def _same_optimizer(optimizer: Any, model: Any, fresh: Any) -> Any:
 
 
 def _weights(model: Any) -> dict[str, list[Any]]:
+    """Return the weights of encoder and head, but those that are looked up by token."""
+    looked_up = {id(weight) for weight in model.get_input_embeddings().parameters()}
     encoder = f"{model.base_model_prefix}."
     groups: dict[str, list[Any]] = {"encoder": [], "head": []}
     for name, weight in model.named_parameters():
-        group = "encoder" if name.startswith(encoder) else "head"
-        groups[group].append(weight.detach().float().cpu().numpy().copy())
+        if id(weight) not in looked_up:
+            group = "encoder" if name.startswith(encoder) else "head"
+            groups[group].append(weight.detach().float().cpu())
     return groups
 
 

@@ -25,8 +25,8 @@ FURTHER = 8
 TRAINING_TOKENS = (16, 32, 64)
 """Tokens of rows that are to be learnt by heart: as few of these as tell the rows apart."""
 
-DEEP, DEEP_LEARNING_RATE = 4, 1e-4
-"""An untrained encoder of more layers does not take the reference rate of shallow models."""
+ENCODED_AT_ONCE = 256
+"""Texts that are encoded at a time, in whole too: of all at once the tokenizer holds a lot."""
 
 MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -83,8 +83,9 @@ def parts_of(
         "pad_token_id": model.config.pad_token_id,
         **(parts.pop("recorded", None) or {}),
     }
-    predict = _predict(backend, model, tokens.inputs_of)
-    padded = _predict(backend, model, tokens.padded_inputs_of)
+    forward = backend.forward_of(model)
+    predict = _predict(forward, tokens.inputs_of)
+    padded = _predict(forward, tokens.padded_inputs_of)
     if served is not None:
         predict = _predict_served(served)
     if trainer is not None:
@@ -101,10 +102,11 @@ def parts_of(
         "recorded": recorded,
     }
     if folder is None or "train_texts" in parts:  # of a model that is only served, nobody asks
-        start = backend.start_training(model, tokens.short_inputs_of, optimizer)
-        own["start_training"] = _at_a_rate_for(model.config, start)
+        own["start_training"] = backend.start_training(model, tokens.short_inputs_of, optimizer)
     if folder is not None:
-        own["load"] = lambda: _predict(backend, _load(backend, folder)[0], tokens.inputs_of)
+        own["load"] = lambda: _predict(
+            backend.forward_of(_load(backend, folder)[0]), tokens.inputs_of
+        )
 
     def content() -> list[Any]:
         return [
@@ -232,15 +234,23 @@ class _Tokens:
 
     def encode(self, texts: Sequence[str]) -> Mapping[str, Any]:
         tokenizer = self.tokenizer
-        whole = tokenizer(list(texts), truncation=False, verbose=False)["input_ids"]
-        encoding = self._encoding(texts, self.limit, padding=True)
+        starts = range(0, len(texts), ENCODED_AT_ONCE)
+        parts = [texts[start : start + ENCODED_AT_ONCE] for start in starts]
+        whole = (tokenizer(list(part), truncation=False, verbose=False) for part in parts)
+        counts = [len(ids) for encoding in whole for ids in encoding["input_ids"]]
+        encodings = [self._encoding(part, self.limit, padding="max_length") for part in parts]
+        needed = np.logical_or.reduce([kept["attention_mask"].any(axis=0) for kept in encodings])
+        encoding = {
+            name: np.concatenate([part[name][:, needed] for part in encodings])
+            for name in encodings[0]
+        }
         unknown = (encoding["input_ids"] == tokenizer.unk_token_id) & (
             encoding["attention_mask"] == 1
         )
         kept = encoding["attention_mask"].sum(axis=1)
         return {
             **encoding,
-            "token_counts": [len(ids) for ids in whole],
+            "token_counts": counts,
             "unknown_token_share": unknown.sum(axis=1) / np.maximum(kept, 1),
         }
 
@@ -268,23 +278,10 @@ class _Tokens:
 
 
 def _predict(
-    backend: ModuleType, model: Any, inputs_of: Callable[[Sequence[str]], dict[str, Any]]
+    forward: Callable[[Mapping[str, Any]], Any],
+    inputs_of: Callable[[Sequence[str]], Mapping[str, Any]],
 ) -> Callable[[Sequence[str]], Any]:
-    def predict(texts: Sequence[str]) -> Any:
-        return in_batches(lambda batch: backend.outputs_of(model, inputs_of(batch)), texts)
-
-    return predict
-
-
-def _at_a_rate_for(
-    config: Any, start: Callable[[float | None], FitStep]
-) -> Callable[[float | None], FitStep]:
-    def start_training(learning_rate: float | None) -> FitStep:
-        if learning_rate is not None and getattr(config, "num_hidden_layers", 0) > DEEP:
-            learning_rate = min(learning_rate, DEEP_LEARNING_RATE)
-        return start(learning_rate)
-
-    return start_training
+    return lambda texts: in_batches(lambda batch: forward(inputs_of(batch)), texts)
 
 
 def _evaluating(
