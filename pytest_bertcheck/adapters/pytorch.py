@@ -12,9 +12,12 @@ from .batches import relative_change
 from .fingerprints import reject_own_code
 from .untrained import rate_for, shallow
 
-__all__ = ["content_of", "embedding_rows", "forward_of", "load", "start_training"]
+__all__ = ["AT_ONCE", "content_of", "embedding_rows", "forward_of", "load", "start_training"]
 
 Inputs = Mapping[str, Any]
+
+AT_ONCE = 1
+"""Batches that are computed at the same time: modules may hold what they computed last."""
 
 
 def load(folder: Path) -> tuple[Any, dict[str, Any]]:
@@ -129,10 +132,14 @@ def start_training(
         # Random vectors tell words apart as well as learnt ones, and are most of the weights.
         fresh.get_input_embeddings().requires_grad_(False)
         # Each look costs a copy.
-        before = {} if learning_rate is not None else {
-            group: [weight.numpy().copy() for weight in weights]
-            for group, weights in _weights(fresh).items()
-        }
+        before = (
+            {}
+            if learning_rate is not None
+            else {
+                group: [weight.numpy().copy() for weight in weights]
+                for group, weights in _weights(fresh).items()
+            }
+        )
 
         def fit_step(texts: Sequence[str], y_true: Any) -> dict[str, float]:
             labels = torch.tensor(y_true, device=model.device)

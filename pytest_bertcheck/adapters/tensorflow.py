@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,12 @@ from .fingerprints import config_of, reject_own_code
 from .keras import same_optimizer, training_content
 from .untrained import rate_for, shallow
 
-__all__ = ["content_of", "embedding_rows", "forward_of", "load", "start_training"]
+__all__ = ["AT_ONCE", "content_of", "embedding_rows", "forward_of", "load", "start_training"]
 
 Inputs = Mapping[str, Any]
+
+AT_ONCE = 2
+"""Batches that a graph computes at the same time: one fills the gaps that the other leaves."""
 
 
 def load(folder: Path) -> tuple[Any, dict[str, Any]]:
@@ -95,20 +98,26 @@ def forward_of(model: Any) -> Callable[[Inputs], Any]:
         outputs = model(inputs, training=False)
         return getattr(outputs, "logits", outputs)
 
+    one_thread = threading.Lock()
     call: Callable[[Any], Any] | None = None
+
+    def as_it_is(inputs: Any) -> Any:
+        with one_thread:
+            return model(inputs, training=False)
 
     def forward(inputs: Inputs) -> Any:
         nonlocal call
         tensors = {name: tf.constant(array) for name, array in inputs.items()}
-        if call is None:
-            of_any_size = {
-                name: tf.TensorSpec([None] * tensor.ndim, tensor.dtype)
-                for name, tensor in tensors.items()
-            }
-            try:
-                call = graph.get_concrete_function(of_any_size)
-            except Exception:  # code of the team's own may be none for graphs, and raise anything
-                call = partial(model, training=False)
+        with one_thread:
+            if call is None:
+                of_any_size = {
+                    name: tf.TensorSpec([None] * tensor.ndim, tensor.dtype)
+                    for name, tensor in tensors.items()
+                }
+                try:
+                    call = graph.get_concrete_function(of_any_size)
+                except Exception:  # noqa: BLE001  # code of the team's own may raise anything
+                    call = as_it_is
         return call(tensors)
 
     return forward
@@ -138,10 +147,14 @@ def start_training(
         # Random vectors tell words apart as well as learnt ones, and are most of the weights.
         fresh.get_input_embeddings().trainable = False
         # Each look costs a copy.
-        before = {} if learning_rate is not None else {
-            group: [weight.numpy() for weight in weights]
-            for group, weights in _weights(fresh).items()
-        }
+        before = (
+            {}
+            if learning_rate is not None
+            else {
+                group: [weight.numpy() for weight in weights]
+                for group, weights in _weights(fresh).items()
+            }
+        )
 
         def step(inputs: Any, labels: Any) -> Any:
             with tf.GradientTape() as tape:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..assertions import history_fields
 from ..evidence import label_names_of
-from ..pipeline import FitStep, NotPossible
+from ..pipeline import NotPossible
 from .batches import in_batches
 from .fingerprints import files_in, reject_own_code, with_fingerprint
 
@@ -83,9 +83,9 @@ def parts_of(
         "pad_token_id": model.config.pad_token_id,
         **(parts.pop("recorded", None) or {}),
     }
-    forward = backend.forward_of(model)
-    predict = _predict(forward, tokens.inputs_of)
-    padded = _predict(forward, tokens.padded_inputs_of)
+    forward, at_once = backend.forward_of(model), backend.AT_ONCE
+    predict = _predict(forward, tokens.inputs_of, at_once)
+    padded = _predict(forward, tokens.padded_inputs_of, at_once)
     if served is not None:
         predict = _predict_served(served)
     if trainer is not None:
@@ -105,7 +105,7 @@ def parts_of(
         own["start_training"] = backend.start_training(model, tokens.short_inputs_of, optimizer)
     if folder is not None:
         own["load"] = lambda: _predict(
-            backend.forward_of(_load(backend, folder)[0]), tokens.inputs_of
+            backend.forward_of(_load(backend, folder)[0]), tokens.inputs_of, at_once
         )
 
     def content() -> list[Any]:
@@ -280,8 +280,9 @@ class _Tokens:
 def _predict(
     forward: Callable[[Mapping[str, Any]], Any],
     inputs_of: Callable[[Sequence[str]], Mapping[str, Any]],
+    at_once: int,
 ) -> Callable[[Sequence[str]], Any]:
-    return lambda texts: in_batches(lambda batch: forward(inputs_of(batch)), texts)
+    return lambda texts: in_batches(forward, texts, inputs_of, at_once)
 
 
 def _evaluating(
