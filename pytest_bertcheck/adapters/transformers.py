@@ -19,7 +19,7 @@ from .fingerprints import files_in, reject_own_code, with_fingerprint
 
 __all__ = ["from_folder", "parts_of"]
 
-FURTHER = 8
+FURTHER = 16
 """Tokens by which inputs are padded further: an attention that sees them is far off."""
 
 TRAINING_TOKENS = (16, 32, 64)

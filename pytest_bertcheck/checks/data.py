@@ -130,8 +130,9 @@ def classes_balanced(
     smallest class, times the C (C - 1) / 2 pairs that they were chosen from; rows are taken
     as independent draws. An imbalanced training set is no defect in itself, so where outputs are at
     hand the check fails only if, besides, the answers to all other labels go to the largest
-    training class (the test of ``not_collapsed``). A healthy model on imbalanced data therefore
-    fails with probability at most ``alpha``.
+    training class (the test of ``not_collapsed``), or more than half of them do where those labels
+    are evaluated more than twice as often as they were trained (exact binomial for both). A healthy
+    model on imbalanced data therefore fails with probability at most ``alpha``.
 
     Source: the imbalance ratio of Fernandez et al. (2018), Learning from Imbalanced Data Sets.
     """
@@ -170,12 +171,16 @@ def classes_balanced(
         return Finding(Verdict.PASSED, summary, statistics=stats, signs=signs)
     if evidence.confusion is not None and largest < evidence.confusion.num_labels:
         collapse = collapse_test(evidence.confusion, largest, alpha)
-        stats["collapse_p_value"] = p_value = collapse.p_value
-        signs["imbalance-collapse"] = collapse.collapsed
-        if not collapse.collapsed:
+        harmful, p_value = collapse.collapsed, collapse.p_value
+        if not harmful:
+            harmful, p_value = _leans(evidence.confusion, largest, 1 - majority, alpha)
+        stats["collapse_p_value"] = p_value
+        signs["imbalance-collapse"] = harmful
+        if not harmful:
             summary = f"imbalanced, and the model copes: {description}"
             return Finding(Verdict.PASSED, summary, statistics=stats, p_value=p_value, signs=signs)
-        description = f"{dominant}, and so are the answers"
+        others = f"{collapse.answered_others:,}/{collapse.others:,}"
+        description = f"{dominant}, and so are {others} answers to other labels"
     elif evidence.answers is not None:
         summary = f"{description}: harmful? y_true would tell"
         return Finding(
@@ -199,6 +204,25 @@ def classes_balanced(
             ),
         ),
     )
+
+
+def _leans(
+    confusion: statistics.Confusion, label: int, trained_others: float, alpha: float
+) -> tuple[bool, float]:
+    """Test whether most rows of other labels get this one, though they are evaluated more often.
+
+    ``trained_others`` is the share of the other labels in training. A model that weighs up what it
+    was trained on may well give a label up that is rare there; where it is twice as frequent, that
+    is no good bargain any more. Null hypothesis: it is not, or at most half of its rows get the
+    label. Both tests must reject.
+    """
+    others = int(confusion.total - confusion.support[label])
+    answered = int(confusion.predicted[label] - confusion.hits[label])
+    more_often = statistics.binomial_at_least(
+        others, confusion.total, min(1.0, 2 * trained_others)
+    )
+    p_value = max(more_often, statistics.binomial_at_least(answered, others, 0.5))
+    return p_value <= alpha, p_value
 
 
 def _train_counts(evidence: Evidence) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
