@@ -46,6 +46,7 @@ SIGNS: dict[str, tuple[str, str]] = {
     "cut-part-decides": ("what was cut decides the label", "what was kept decides the label"),
     "decoding-costs": ("answers other than the argmax cost accuracy", ""),
     "encoder-not-updated": ("the encoder did not move in training", "the encoder moved"),
+    "below-validation": ("the model was better in validation", ""),
     "far-below-validation": (
         "in validation the model was right {validation_accuracy:.0%} of the time",
         "the model was no better in validation",
@@ -53,6 +54,11 @@ SIGNS: dict[str, tuple[str, str]] = {
     "first-loss-off": (
         "the first loss is {first_loss:.3g}, above ln C, where a fresh head starts",
         "the first loss is that of a fresh head",
+    ),
+    "loss-out-of-reach": (
+        "the loss ended at {training_loss:.3g}, outputs as flat as on training rows cost "
+        "{least_cross_entropy:.3g} at least",
+        "",
     ),
     "head-not-updated": ("the head did not move in training", "the head moved"),
     "hardly-a-word-kept": (
@@ -352,6 +358,7 @@ TABLE: dict[str, Row] = {
         forbids=(*DECODING, "permutation-recovered"),
         weights={
             "far-below-validation": (1, 0),
+            "below-validation": (3, 0),
             # Good in validation, rows in order, weights the same: it is what the texts became.
             "order-kept": (1.5, 0),
             "unknown-tokens-many": (5, -1),
@@ -510,7 +517,7 @@ TABLE: dict[str, Row] = {
         settled_by="print the learning rate of every step",
     ),
     "loss-misconfigured": Row(
-        requires=((*BAD_OUTCOME, "cannot-overfit"),),
+        requires=((*BAD_OUTCOME, "cannot-overfit", "loss-out-of-reach"),),
         forbids=(
             "far-below-validation",
             *INPUTS_LOST,
@@ -523,6 +530,7 @@ TABLE: dict[str, Row] = {
             "cannot-overfit": (4, -3),
             "overfit-loss-never-moved": (-3, 0),
             "first-loss-off": (6, -2),
+            "loss-out-of-reach": (14, 0),  # whatever else speaks of a training that went well
             "one-unit-always-1": (6, 0),
             "val-loss-learnt": (-3, 1),
             "rate-above-usual": (-1, 1),

@@ -721,14 +721,17 @@ def not_far_below_validation(
     y_true, right = evidence.y_true[rows], (evidence.answers == evidence.y_true)[rows]
     reported, size = float(recorded[-1]), _least_rows(recorded)
     validated = np.arange(size) < round(reported * size)
-    p_value = max(
-        statistics.skill_below(
-            y_true, right, np.bincount(like, minlength=num_labels), validated, min_share_of_skill
+    p_value, p_below = (
+        max(
+            statistics.skill_below(
+                y_true, right, np.bincount(like, minlength=num_labels), validated, kept
+            )
+            for like in (trained, y_true)
         )
-        for like in (trained, y_true)
+        for kept in (min_share_of_skill, (1 + min_share_of_skill) / 2)
     )
     total, hits = len(y_true), int(right.sum())
-    signs = {"far-below-validation": p_value <= alpha}
+    signs = {"far-below-validation": p_value <= alpha, "below-validation": p_below <= alpha}
     stats = {"accuracy": hits / total, "validation_accuracy": reported, "validation_rows": size}
     versus = f"{hits}/{total} right ({share(hits, total)}), {reported:.0%} in validation"
     if p_value > alpha:

@@ -12,9 +12,15 @@ import numpy.typing as npt
 from .. import statistics
 from ..evidence import Evidence
 from ..findings import Finding, Verdict
+from ..logits import summarise
 from ..messages import count
 from . import ALPHA, check
-from .outputs import demonstrably_good, demonstrably_poor, right_above_chance
+from .outputs import (
+    FAINT_CONFIDENCE,
+    demonstrably_good,
+    demonstrably_poor,
+    right_above_chance,
+)
 
 __all__ = [
     "accuracy_as_reported",
@@ -349,6 +355,13 @@ def loss_matches_outputs(
     is that of the loss. A loss averaged over batches, with a shorter last one, passes if
     ``batch_size`` is given. Class weights and regularisation are not known to it.
 
+    With ``train_logits`` and ``loss``, a loss of another kind shows too: outputs whose largest
+    probability is q on the average cost at least -ln q, even if all answers were right (Jensen's
+    inequality). If they commit to no label, and the loss fell to less than half of where it began
+    and of that bound, training made something small that is no cross-entropy of these outputs. Some
+    teams want that, so it fails only where the answers are worse than those of the reference
+    (exact McNemar at ``alpha``) or, without one, demonstrably poor.
+
     Source: CAUSES.md, id 7; keras#1261, keras-hub PR 176; Keras and PyTorch loss definitions.
     """
     forms = None if _out_of_range(evidence) else list(_forms_of_loss(evidence, label_smoothing))
@@ -395,11 +408,52 @@ def loss_matches_outputs(
             fix=f"{FROM_LOGITS};\nor class weights, regularisation, other rows, other weights: "
             "evaluate these rows once more",
         )
+    least = _least_loss(evidence)
+    if least is None:
+        return Finding(
+            Verdict.PASSED,
+            f"no wrong form of the loss gives the reported one: {digits}",
+            statistics=stats,
+        )
+    assert evidence.loss is not None
+    ended = float(evidence.loss[-1])
+    stats |= {"training_loss": ended, "least_cross_entropy": least}
+    signs = {"loss-out-of-reach": ended < least / 2 and ended < evidence.loss[0] / 2}
+    if signs["loss-out-of-reach"] and _poorer_than_a_plain_model(evidence, alpha):
+        return Finding(
+            Verdict.FAILED,
+            f"loss of another kind: training ended at {ended:.3g}, but outputs as flat as those on "
+            f"training rows cost {least:.3g}, all right",
+            statistics=stats,
+            causes=("loss-misconfigured",),
+            fix=FROM_LOGITS,
+            signs=signs,
+        )
     return Finding(
         Verdict.PASSED,
         f"no wrong form of the loss gives the reported one: {digits}",
         statistics=stats,
+        signs=signs,
     )
+
+
+def _least_loss(evidence: Evidence) -> float | None:
+    """Return what outputs on training rows cost if all are right, where they commit to no label."""
+    if evidence.train_logits is None or evidence.loss is None or len(evidence.loss) < 2:
+        return None
+    confidence, labels = summarise(evidence.train_logits).confidence, evidence.num_labels
+    if labels is None or not confidence < FAINT_CONFIDENCE:  # or is NaN
+        return None
+    return float(-np.log(1 / labels + confidence * (1 - 1 / labels)))
+
+
+def _poorer_than_a_plain_model(evidence: Evidence, alpha: float) -> bool:
+    answers, reference, y_true = evidence.answers, evidence.reference_y_pred, evidence.y_true
+    if answers is None or reference is None:
+        return demonstrably_poor(evidence, alpha)
+    right, plain = answers == y_true, reference == y_true
+    lost, won = int((plain & ~right).sum()), int((right & ~plain).sum())
+    return statistics.paired_worse(lost, won) <= alpha
 
 
 TO_ROUNDING = 1e-5
