@@ -39,6 +39,7 @@ __all__ = [
     "not_far_below_reference",
     "not_far_below_validation",
     "right_above_chance",
+    "worse_than_reference",
 ]
 
 COLLAPSE_CAUSES = (
@@ -275,6 +276,16 @@ def demonstrably_poor(evidence: Evidence, alpha: float) -> bool:
         return False
     _, high = statistics.clopper_pearson(confusion.right, confusion.total, alpha)
     return bool(high < (1 + confusion.support.max() / confusion.total) / 2)
+
+
+def worse_than_reference(evidence: Evidence, alpha: float) -> bool:
+    """Whether a plain reference, if there is one, is right more often, by exact McNemar."""
+    answers, reference = evidence.answers, evidence.reference_y_pred
+    if answers is None or reference is None or evidence.y_true is None:
+        return False
+    right, plain = answers == evidence.y_true, reference == evidence.y_true
+    lost, won = int((plain & ~right).sum()), int((right & ~plain).sum())
+    return statistics.paired_worse(lost, won) <= alpha
 
 
 def beyond_halfway(right: int, total: int, majority: int, alpha: float) -> bool:

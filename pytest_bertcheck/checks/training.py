@@ -20,6 +20,7 @@ from .outputs import (
     demonstrably_good,
     demonstrably_poor,
     right_above_chance,
+    worse_than_reference,
 )
 
 __all__ = [
@@ -419,7 +420,12 @@ def loss_matches_outputs(
     ended = float(evidence.loss[-1])
     stats |= {"training_loss": ended, "least_cross_entropy": least}
     signs = {"loss-out-of-reach": ended < least / 2 and ended < evidence.loss[0] / 2}
-    if signs["loss-out-of-reach"] and _poorer_than_a_plain_model(evidence, alpha):
+    poor = (
+        demonstrably_poor(evidence, alpha)
+        if evidence.reference_y_pred is None
+        else worse_than_reference(evidence, alpha)
+    )
+    if signs["loss-out-of-reach"] and poor:
         return Finding(
             Verdict.FAILED,
             f"loss of another kind: training ended at {ended:.3g}, but outputs as flat as those on "
@@ -445,15 +451,6 @@ def _least_loss(evidence: Evidence) -> float | None:
     if labels is None or not confidence < FAINT_CONFIDENCE:  # or is NaN
         return None
     return float(-np.log(1 / labels + confidence * (1 - 1 / labels)))
-
-
-def _poorer_than_a_plain_model(evidence: Evidence, alpha: float) -> bool:
-    answers, reference, y_true = evidence.answers, evidence.reference_y_pred, evidence.y_true
-    if answers is None or reference is None:
-        return demonstrably_poor(evidence, alpha)
-    right, plain = answers == y_true, reference == y_true
-    lost, won = int((plain & ~right).sum()), int((right & ~plain).sum())
-    return statistics.paired_worse(lost, won) <= alpha
 
 
 TO_ROUNDING = 1e-5
