@@ -76,6 +76,8 @@ RECORDED = {
 
 MOST_OF_OTHERS = 0.8
 """Most that may be answered with one label, of the examples of all others: see not_collapsed."""
+MOST_OF_SHIFTED = 0.5
+"""Most of them where they are evaluated far more often than trained: see classes_balanced."""
 MOST_OF_ALL = 0.95
 """Most that may be answered with one label where y_true is not recorded: see not_collapsed."""
 LEAST_OF_SKILL = 0.75
@@ -289,7 +291,9 @@ def answer_rates(
         rates = _confused(generator, rates, 2 if cell.kind == "pairs" else 3)
     frequent, rare = int(train_prior.argmax()), int(train_prior.argmin())
     if cell.kind in ("to frequent", "shift"):
-        rates = _leaning(generator, rates, frequent, prior)
+        more_often = 1 - prior[frequent] > 2 * (1 - train_prior[frequent])
+        most = MOST_OF_SHIFTED if more_often else MOST_OF_OTHERS
+        rates = _leaning(generator, rates, frequent, prior, most)
     if cell.kind == "to rare":
         others = np.arange(num_labels) != rare
         most = (np.diag(rates)[others] / rates[others, rare]).min()
@@ -336,8 +340,10 @@ def _favoured(rates: Array, label: int, factor: float) -> Array:
     return favoured / favoured.sum(axis=1, keepdims=True)
 
 
-def _leaning(generator: np.random.Generator, rates: Array, label: int, prior: Array) -> Array:
-    """Favour a label until up to MOST_OF_OTHERS of the others' examples are answered with it."""
+def _leaning(
+    generator: np.random.Generator, rates: Array, label: int, prior: Array, most: float
+) -> Array:
+    """Favour a label until up to ``most`` of the others' examples are answered with it."""
     others = np.delete(prior, label)
     if not others.sum() or np.count_nonzero(prior) == 1 or not prior[label]:
         return rates
@@ -346,7 +352,7 @@ def _leaning(generator: np.random.Generator, rates: Array, label: int, prior: Ar
         return float(others @ np.delete(_favoured(rates, label, factor)[:, label], label))
 
     edge = generator.random() < 0.5
-    wanted = MOST_OF_OTHERS if edge else generator.uniform(0, MOST_OF_OTHERS)
+    wanted = most if edge else generator.uniform(0, most)
     low, high = 1.0, 1e6
     if share(low) >= wanted * others.sum():
         return rates
@@ -549,7 +555,8 @@ def encoded_inputs(generator: np.random.Generator, n: int) -> dict[str, Any]:
     repeated = generator.random(n) < generator.choice([0.0, 0.3])  # the same title again
     ids[repeated & (kept == kept[0])] = ids[0]
     rows = VOCABULARY + int(generator.choice([0, 6, 100]))  # some round up to a multiple
-    unknown = generator.beta(0.5, 20, n)
+    at_the_edge = generator.random() < 0.2  # of what vocabulary_matches lets a large one miss
+    unknown = generator.choice([0.05, 0.15], n) if at_the_edge else generator.beta(0.5, 20, n)
     return {
         "token_counts": token_counts,
         "kept_token_counts": kept,

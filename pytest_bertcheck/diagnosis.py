@@ -56,8 +56,7 @@ SIGNS: dict[str, tuple[str, str]] = {
         "the first loss is that of a fresh head",
     ),
     "loss-out-of-reach": (
-        "the loss ended at {training_loss:.3g}, outputs as flat as on training rows cost "
-        "{least_cross_entropy:.3g} at least",
+        "the loss ended at {training_loss:.3g}, below what such flat outputs cost",
         "",
     ),
     "head-not-updated": ("the head did not move in training", "the head moved"),
@@ -357,8 +356,9 @@ TABLE: dict[str, Row] = {
         requires=((*BAD_OUTCOME, "unknown-tokens-above-limit"),),
         forbids=(*DECODING, "permutation-recovered"),
         weights={
-            "far-below-validation": (1, 0),
-            "below-validation": (3, 0),
+            "below-validation": (1, 0),
+            "reload-differs": (-3, 1),
+            "cut-part-decides": (-2, 1),
             # Good in validation, rows in order, weights the same: it is what the texts became.
             "order-kept": (1.5, 0),
             "unknown-tokens-many": (5, -1),

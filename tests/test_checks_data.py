@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.class_weight import compute_class_weight
 
+from benchmarks.simulation import CELLS, healthy_session
 from pytest_bertcheck import Evidence, diagnose, required_examples, statistics
 from pytest_bertcheck.checks import suite_checks
 from pytest_bertcheck.messages import MAX_ROWS
@@ -199,8 +200,7 @@ def test_a_model_that_learnt_the_prior_fails():
     assert "failed" == finding.verdict
     assert ("class-imbalance",) == finding.causes
     assert finding.signs["imbalance-collapse"]
-    rows = f"{len(evidence.y_train):,} training rows are '0', and so are the answers"
-    assert rows in finding.summary
+    assert "1,500 training rows are '0', and 100% of other answers, p = " in finding.summary
     assert "failed" == run_check("not_collapsed", evidence).verdict
 
 
@@ -234,15 +234,36 @@ def test_imbalance_at_the_limit_fails_no_more_often_than_allowed(ratio):
     assert statistics.clopper_pearson(failed, 600, 0.001)[0] <= 0.05
 
 
-def test_healthy_models_on_imbalanced_training_sets_pass():
-    """Over 400 healthy sessions whose training set is as imbalanced as can be, none fails."""
+@pytest.mark.parametrize("kind", ["even", "to frequent", "shift", "slice"])
+def test_healthy_models_on_imbalanced_training_sets_pass(kind):
+    """Of 200 healthy sessions trained on 99/1 data none fails, however they are evaluated."""
     generator = np.random.default_rng(5)
+    cells = [cell for cell in CELLS if (cell.balance, cell.kind) == ("99/1", kind)]
     failed = 0
-    for evidence in healthy_sessions(generator, 400):
-        y_train = np.r_[np.zeros(500, dtype=int), np.ones(3, dtype=int)]
-        judged = Evidence(y_train=y_train, **evidence.fields())
-        failed += run_check("classes_balanced", judged).verdict == "failed"
-    assert statistics.clopper_pearson(failed, 400, 0.001)[0] <= 0.001
+    for turn in range(200):
+        session = healthy_session(generator, cells[turn % len(cells)], recorded="everything")
+        failed += run_check("classes_balanced", session.evidence).verdict == "failed"
+    assert statistics.clopper_pearson(failed, 200, 0.001)[0] <= 0.001
+
+
+@pytest.mark.parametrize(("rare_right", "verdict"), [(0.2, "failed"), (0.45, "passed")])
+def test_a_rare_label_that_is_evaluated_more_often_must_be_found(rare_right, verdict):
+    """Trained on 97/3 and evaluated on 50/50, a model must not miss most of the rare label."""
+    y_true = np.repeat([0, 1], 100)
+    y_pred = y_true.copy()
+    y_pred[100 : 200 - int(100 * rare_right)] = 0
+    evidence = Evidence(y_train=np.repeat([0, 1], [970, 30]), y_true=y_true, y_pred=y_pred)
+    finding = run_check("classes_balanced", evidence)
+    assert verdict == finding.verdict
+    assert (verdict == "failed") is finding.signs["imbalance-collapse"]
+
+
+def test_a_rare_label_that_is_evaluated_as_rarely_may_be_missed():
+    """Trained and evaluated on 97/3, a model that finds a fifth of the rare label passes."""
+    y_true = np.repeat([0, 1], [1940, 60])
+    y_pred = np.repeat([0, 1, 0], [1940, 12, 48])
+    evidence = Evidence(y_train=np.repeat([0, 1], [970, 30]), y_true=y_true, y_pred=y_pred)
+    assert "passed" == run_check("classes_balanced", evidence).verdict
 
 
 # Labels that say something

@@ -515,7 +515,26 @@ def test_answers_as_good_as_in_validation_pass(num_labels):
     finding = validated(run, run.answers, shares=[0.4, part])
     assert "passed" == finding.verdict
     assert finding.signs["far-below-validation"] is False
+    assert finding.signs["below-validation"] is False
     assert part == finding.statistics["validation_accuracy"]
+
+
+def test_answers_below_validation_are_a_sign_before_they_fail():
+    """Half of validation's skill passes; that it is less than three quarters of it is noted."""
+    y_true = np.arange(1000) % 2
+    right = np.arange(1000) * 7 % 1000 < 750
+    finding = run_check(
+        "not_far_below_validation",
+        Evidence(
+            y_true=y_true,
+            y_pred=np.where(right, y_true, 1 - y_true),
+            val_accuracy=[0.941, 0.953],
+            y_train=y_true,
+        ),
+    )
+    assert "passed" == finding.verdict
+    assert finding.signs["far-below-validation"] is False
+    assert finding.signs["below-validation"] is True
 
 
 @pytest.mark.parametrize("num_labels", [2, 3, 5])

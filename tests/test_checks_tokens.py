@@ -467,6 +467,33 @@ def test_cased_text_under_an_uncased_vocabulary_shows():
     assert "passed" == matches(**word_pieces(texts, known=WORDS)).verdict
 
 
+@pytest.mark.parametrize(
+    ("unknown", "size", "reference_right", "verdict"),
+    [
+        (0.2, 30_522, 0.98, "failed"),
+        (0.2, 1_000, 0.98, "passed"),
+        (0.2, 30_522, 0.78, "passed"),
+        (0.2, 30_522, None, "passed"),
+        (0.05, 30_522, 0.98, "passed"),
+    ],
+)
+def test_a_large_vocabulary_must_know_its_texts(unknown, size, reference_right, verdict):
+    """A fifth of [UNK] fails only with a large vocabulary, and a reference that does better."""
+    y_true = np.arange(200) % 2
+    right = np.arange(200) / 200
+    fields = {
+        "y_true": y_true,
+        "y_pred": np.where(right < 0.77, y_true, 1 - y_true),
+        "tokenizer_size": size,
+        "unknown_token_share": np.full(200, unknown),
+    }
+    if reference_right is not None:
+        fields["reference_y_pred"] = np.where(right < reference_right, y_true, 1 - y_true)
+    finding = matches(**fields)
+    assert verdict == finding.verdict
+    assert (verdict == "failed") is finding.signs["unknown-tokens-above-limit"]
+
+
 @given(seed=SEEDS, share=st.floats(0, 0.35), n=st.integers(5, 300))
 @settings(deadline=None, max_examples=40)
 def test_emoji_and_foreign_words_pass_the_suite(seed, share, n):

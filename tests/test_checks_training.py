@@ -466,6 +466,58 @@ def test_the_loss_of_another_validation_set_passes(seed, factor):
     assert "passed" == loss_check(loss, run.outputs, run.y_true).verdict
 
 
+def flat_run(*, spread=0.05, loss=(1.7, 0.4, 0.02), right=0.7, reference=0.95):
+    """A model of three labels with flat outputs, some of them right, and the loss of its training.
+
+    Evidence of 300 rows, on 150 of which the model was trained.
+    """
+    y_true = np.arange(300) % 3
+    place = np.arange(300) * 7 % 300 / 300
+    y_pred = np.where(place < right, y_true, (y_true + 1) % 3)
+    logits = spread * np.eye(3)[y_pred] + np.arange(300)[:, None] / 1e5
+    fields = {
+        "logits": logits,
+        "y_true": y_true,
+        "val_loss": [1.2, 0.5, 0.1],
+        "loss": loss,
+        "train_logits": logits[:150],
+        "train_y_true": y_true[:150],
+    }
+    if reference is not None:
+        fields["reference_y_pred"] = np.where(place < reference, y_true, (y_true + 1) % 3)
+    return Evidence(**fields)
+
+
+def test_a_loss_that_flat_outputs_cannot_have_is_of_another_kind():
+    """Answers poorer than a plain model's, flat outputs, a loss that fell: the loss is to blame."""
+    finding = run_check("loss_matches_outputs", flat_run())
+    assert ("failed", False) == (finding.verdict, finding.certain)
+    assert ("loss-misconfigured",) == finding.causes
+    assert finding.signs["loss-out-of-reach"]
+    flattest = np.exp([0.05, 0, 0])
+    least = -np.log(flattest.max() / flattest.sum())
+    assert finding.statistics["least_cross_entropy"] == pytest.approx(least, rel=1e-3)
+    assert "loss-misconfigured" == diagnose(flat_run()).causes[0].code
+
+
+@pytest.mark.parametrize(
+    ("changed", "sign"),
+    [
+        ({"spread": 3.0}, None),
+        ({"loss": [1.1, 1.09, 1.05]}, False),
+        ({"loss": [0.05, 0.04, 0.03]}, False),
+        ({"reference": 0.72}, True),
+        ({"reference": None, "right": 0.95}, True),
+    ],
+    ids=["sure", "never fell", "small from the start", "as good as a plain model", "good"],
+)
+def test_a_loss_of_another_kind_is_excused(changed, sign):
+    """Sure outputs, a loss that stayed where it was and good answers are no misconfiguration."""
+    finding = run_check("loss_matches_outputs", flat_run(**changed))
+    assert "passed" == finding.verdict
+    assert sign is finding.signs.get("loss-out-of-reach")
+
+
 def test_smoothing_batches_and_labels_out_of_range():
     """Smoothed and batch-averaged losses pass if stated; ids out of range leave it open."""
     run = trained(3, 0)

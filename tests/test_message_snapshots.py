@@ -382,6 +382,9 @@ CASES = {
         lambda mask: mask, pad_token_id=1)),
     "texts full of [UNK]": ("vocabulary_matches", {}, lambda: Evidence(
         unknown_token_share=np.linspace(0.45, 0.95, 40))),
+    "a large vocabulary that lacks words": ("vocabulary_matches", {}, lambda: Evidence(
+        unknown_token_share=np.full(60, 0.2), tokenizer_size=30522,
+        y_true=drawn(60), y_pred=erring(drawn(60), 3), reference_y_pred=drawn(60))),
     "too few texts full of [UNK]": ("vocabulary_matches", {}, lambda: Evidence(
         unknown_token_share=np.full(5, 0.9))),
     "a mask of other values": ("attention_mask_valid", {}, lambda: masked(
@@ -454,6 +457,10 @@ CASES = {
             lambda logits, y: binary(logits, np.eye(3)[y]))),
     "loss of no known kind": ("loss_matches_outputs", {"same_rows": True}, lambda: reported(
         lambda logits, y: 0.25)),
+    "loss below that of flat outputs": ("loss_matches_outputs", {}, lambda: reported(
+        lambda logits, y: 0.1, waves(60, 3, scale=0.02), loss=[1.1, 0.2, 0.04],
+        train_logits=waves(60, 3, scale=0.02), train_y_true=drawn(60),
+        reference_y_pred=drawn(60))),
     "loss of outputs that are not finite": ("loss_matches_outputs", {}, lambda: reported(
         lambda logits, y: 0.7, np.full((60, 3), np.nan))),
     "accuracy misreported": ("accuracy_as_reported", {}, lambda: metric(lambda logits: 0.98)),

@@ -131,8 +131,10 @@ def classes_balanced(
     as independent draws. An imbalanced training set is no defect in itself, so where outputs are at
     hand the check fails only if, besides, the answers to all other labels go to the largest
     training class (the test of ``not_collapsed``), or more than half of them do where those labels
-    are evaluated more than twice as often as they were trained (exact binomial for both). A healthy
-    model on imbalanced data therefore fails with probability at most ``alpha``.
+    are evaluated more than twice as often as they were trained (exact binomial for both; the two
+    tests share ``alpha``). A healthy model on imbalanced data therefore fails with probability at
+    most ``alpha``. Their own outcome tells that the imbalance did harm, so with answers and
+    ``y_true`` the rows are judged as they are, not as draws.
 
     Source: the imbalance ratio of Fernandez et al. (2018), Learning from Imbalanced Data Sets.
     """
@@ -164,23 +166,26 @@ def classes_balanced(
         f"{quoted(names[largest], 10)}"
     )
     description = f"{dominant}, {counts[smallest]:,} {quoted(names[smallest], 10)}"
-    if p_value > alpha and not (ratio > max_imbalance_ratio and _answers_are(evidence, largest)):
+    judged_by_answers = evidence.confusion is not None or _answers_are(evidence, largest)
+    if p_value > alpha and not (signs["training-imbalanced"] and judged_by_answers):
         summary = f"training labels within {max_imbalance_ratio:g}:1: {description}"
         if ratio > max_imbalance_ratio:
             summary = f"{description}: too few rows to tell if beyond {max_imbalance_ratio:g}:1"
         return Finding(Verdict.PASSED, summary, statistics=stats, signs=signs)
     if evidence.confusion is not None and largest < evidence.confusion.num_labels:
-        collapse = collapse_test(evidence.confusion, largest, alpha)
-        harmful, p_value = collapse.collapsed, collapse.p_value
+        collapse = collapse_test(evidence.confusion, largest, alpha / 2)
+        harmful, p_value = collapse.collapsed, 2 * collapse.p_value  # of two tests (Bonferroni)
         if not harmful:
-            harmful, p_value = _leans(evidence.confusion, largest, 1 - majority, alpha)
+            p_value = 2 * _leaning(evidence.confusion, largest, 1 - majority)
+            harmful = p_value <= alpha
+        p_value = min(1.0, p_value)
         stats["collapse_p_value"] = p_value
         signs["imbalance-collapse"] = harmful
         if not harmful:
             summary = f"imbalanced, and the model copes: {description}"
             return Finding(Verdict.PASSED, summary, statistics=stats, p_value=p_value, signs=signs)
-        others = f"{collapse.answered_others:,}/{collapse.others:,}"
-        description = f"{dominant}, and so are {others} answers to other labels"
+        answered = share(collapse.answered_others, collapse.others)
+        description = f"{dominant}, and {answered} of other answers"
     elif evidence.answers is not None:
         summary = f"{description}: harmful? y_true would tell"
         return Finding(
@@ -206,23 +211,21 @@ def classes_balanced(
     )
 
 
-def _leans(
-    confusion: statistics.Confusion, label: int, trained_others: float, alpha: float
-) -> tuple[bool, float]:
+def _leaning(confusion: statistics.Confusion, label: int, trained_others: float) -> float:
     """Test whether most rows of other labels get this one, though they are evaluated more often.
 
     ``trained_others`` is the share of the other labels in training. A model that weighs up what it
-    was trained on may well give a label up that is rare there; where it is twice as frequent, that
+    was trained on may well give up a label that is rare there; where it is twice as frequent, that
     is no good bargain any more. Null hypothesis: it is not, or at most half of its rows get the
-    label. Both tests must reject.
+    label. Both must be rejected: the larger p-value is returned.
     """
     others = int(confusion.total - confusion.support[label])
     answered = int(confusion.predicted[label] - confusion.hits[label])
-    more_often = statistics.binomial_at_least(
-        others, confusion.total, min(1.0, 2 * trained_others)
+    twice = min(1.0, 2 * trained_others)
+    return max(
+        statistics.binomial_at_least(others, confusion.total, twice),
+        statistics.binomial_at_least(answered, others, 0.5),
     )
-    p_value = max(more_often, statistics.binomial_at_least(answered, others, 0.5))
-    return p_value <= alpha, p_value
 
 
 def _train_counts(evidence: Evidence) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:

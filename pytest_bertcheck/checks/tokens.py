@@ -331,7 +331,7 @@ def vocabulary_matches(
     full of emoji or of another language pass; for WordPiece on its own language 2 % is usual. With
     a vocabulary of 20,000 tokens or more, which covers its own language whatever tokens are, 10 %
     is the limit if, besides, a plain reference, which reads all words, is right more often (exact
-    McNemar; both tests must reject).
+    McNemar; both must reject, and the two limits share ``alpha``).
 
     Whatever is not an id out of range passes if the answers are demonstrably good (accuracy beyond
     halfway from the majority's share to 1): then it does no harm. A vocabulary of the same size in
@@ -400,10 +400,11 @@ def _unknown_tokens(
     median = float(np.median(shares))
     p_value = statistics.binomial_at_least(above, total, 0.5)
     size = max(evidence.tokenizer_size or 0, evidence.embedding_rows or 0)
-    if size >= LARGE_VOCABULARY and worse_than_reference(evidence, alpha):
+    if size >= LARGE_VOCABULARY and evidence.reference_y_pred is not None:
+        alpha /= 2  # two tests (Bonferroni)
         many = int(np.count_nonzero(shares > HIGH_UNKNOWN_SHARE))
         p_many = statistics.binomial_at_least(many, total, 0.5)
-        if p_many <= alpha < p_value:
+        if p_many <= alpha < p_value and worse_than_reference(evidence, alpha):
             max_unknown_share, above, p_value = HIGH_UNKNOWN_SHARE, many, p_many
     stats |= {"median_unknown_share": median, "texts_above": above, "examples": total}
     signs = {

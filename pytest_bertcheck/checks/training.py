@@ -417,9 +417,9 @@ def loss_matches_outputs(
             statistics=stats,
         )
     assert evidence.loss is not None
-    ended = float(evidence.loss[-1])
+    began, ended = float(evidence.loss[0]), float(evidence.loss[-1])
     stats |= {"training_loss": ended, "least_cross_entropy": least}
-    signs = {"loss-out-of-reach": ended < least / 2 and ended < evidence.loss[0] / 2}
+    signs = {"loss-out-of-reach": ended < min(began, least) / 2}
     poor = (
         demonstrably_poor(evidence, alpha)
         if evidence.reference_y_pred is None
@@ -428,8 +428,8 @@ def loss_matches_outputs(
     if signs["loss-out-of-reach"] and poor:
         return Finding(
             Verdict.FAILED,
-            f"loss of another kind: training ended at {ended:.3g}, but outputs as flat as those on "
-            f"training rows cost {least:.3g}, all right",
+            f"loss of another kind: training ended at {ended:.3g}, outputs this flat cost at least "
+            f"{least:.3g}",
             statistics=stats,
             causes=("loss-misconfigured",),
             fix=FROM_LOGITS,
