@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from pytest_bertcheck import Pipeline
+from pytest_bertcheck.experiments import overfit
+from pytest_bertcheck.probes import REFERENCE_LEARNING_RATE
 from tests.mails import FILLER, NAMES, texts_and_labels
 from tests.probe_cells import JUDGES, judged
 
@@ -123,6 +125,57 @@ def test_the_probe_shows_its_fault(cells, probe) -> None:
     """What the probe finds of a model with the fault that it is for is judged to be a failure."""
     verdict, summary, failures = judged(cells[probe][1], probe)
     assert ("failed", None) == (verdict, failures), summary
+
+
+def test_outputs_are_those_of_the_model_for_each_text_alone(make_model, tokenizer) -> None:
+    """Two batches at a time, of any length, in a graph: each text gets the outputs of its own."""
+    model = make_model()
+    texts, _ = texts_and_labels(75, seed=8)
+    texts = [" ".join([text] * (1 + row % 3)) for row, text in enumerate(texts)]
+    outputs = Pipeline.from_transformers(model, tokenizer, texts=texts, y_true=[0] * 75).predict(
+        texts
+    )
+    alone = [
+        model(dict(tokenizer(text, truncation=True, return_tensors="tf"))).logits.numpy()[0]
+        for text in texts
+    ]
+    np.testing.assert_allclose(outputs, alone, atol=1e-5)
+
+
+def test_code_of_the_teams_own_is_called_as_it_is(make_model, tokenizer) -> None:
+    """A model that draws noise with NumPy is not made a graph, which would keep one draw."""
+    from transformers import TFBertForSequenceClassification
+
+    generator = np.random.default_rng(0)
+    calls = []
+
+    class Noisy(TFBertForSequenceClassification):
+        def call(self, inputs, **named):
+            outputs = super().call(inputs, **named)
+            calls.append(len(outputs.logits))
+            outputs.logits += generator.normal(size=outputs.logits.shape)
+            return outputs
+
+    model = make_model(Noisy)
+    texts, y_true = texts_and_labels(40, seed=8)
+    pipeline = Pipeline.from_transformers(model, tokenizer, texts=texts, y_true=y_true)
+    calls.clear()
+    pipeline.predict(texts)
+    assert 40 == sum(calls)
+    verdict, summary, _ = judged(pipeline, "repeated")
+    assert "failed" == verdict, summary
+
+
+def test_a_wide_and_deep_model_is_learnt_by_heart(make_model, tokenizer) -> None:
+    """A copy of a model with the layers and the width of BERT-base learns its rows in few steps."""
+    model = make_model(
+        untrained=True, num_hidden_layers=12, hidden_size=768, intermediate_size=3072
+    )
+    texts, y_true = texts_and_labels(60, seed=9)
+    start = Pipeline.from_transformers(model, tokenizer, texts=texts, y_true=y_true).start_training
+    losses = overfit(start(REFERENCE_LEARNING_RATE), (texts[:16], y_true[:16]))
+    assert losses[-1] < 0.1 * np.log(2)
+    assert len(losses) < 100
 
 
 def draws() -> list:

@@ -30,18 +30,19 @@ def untrained(tokenizer):
     """Makes an untrained model of a class, the same one on each call."""
     from transformers import BertConfig
 
+    tiny = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "max_position_embeddings": 16,
+        "id2label": dict(enumerate(NAMES)),
+        "label2id": {name: label for label, name in enumerate(NAMES)},
+    }
+
     def make(model_class, **options):
-        config = BertConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            intermediate_size=64,
-            max_position_embeddings=16,
-            id2label=dict(enumerate(NAMES)),
-            label2id={name: label for label, name in enumerate(NAMES)},
-            **options,
-        )
+        config = BertConfig(**{**tiny, **options})
         with torch.random.fork_rng():
             torch.manual_seed(0)
             return model_class(config).eval()

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from pytest_bertcheck import Pipeline
+from pytest_bertcheck.experiments import overfit
+from pytest_bertcheck.probes import REFERENCE_LEARNING_RATE
 from tests.mails import FILLER, NAMES, texts_and_labels
 from tests.probe_cells import JUDGES, judged
 
@@ -124,3 +126,20 @@ def test_probes_leave_the_model_as_it_was(cells, trained, tokenizer, training) -
     before = state_of(model, optimizer)
     pipeline.observe()
     assert before == state_of(model, optimizer)
+
+
+def test_a_wide_and_deep_model_is_learnt_by_heart(untrained, tokenizer) -> None:
+    """A copy of a model with the layers and the width of BERT-base learns its rows in few steps."""
+    from transformers import BertForSequenceClassification
+
+    model = untrained(
+        BertForSequenceClassification,
+        num_hidden_layers=12,
+        hidden_size=768,
+        intermediate_size=3072,
+    )
+    texts, y_true = texts_and_labels(60, seed=9)
+    start = Pipeline.from_transformers(model, tokenizer, texts=texts, y_true=y_true).start_training
+    losses = overfit(start(REFERENCE_LEARNING_RATE), (texts[:16], y_true[:16]))
+    assert losses[-1] < 0.1 * np.log(2)
+    assert len(losses) < 100
