@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from benchmarks.zoo.__main__ import main
-from benchmarks.zoo.score import AMOUNTS, recordings, score
+from benchmarks.zoo.score import AMOUNTS, TOLD_BY, recordings, score
+from pytest_bertcheck.findings import CAUSES
 
 from .simulate import trained
 
@@ -44,9 +45,13 @@ def test_every_kind_of_recording_is_counted(tmp_path, run):
         "beyond": (argmin, {"causes": ["argmin-decoded"], **HARMFUL, "identifiable": False}),
         "harmless": (run.evidence(), {"causes": ["labels-noisy"], **HARMLESS}),
     }
-    everything = score(record(tmp_path, bundles))[-1]
+    scores = score(record(tmp_path, bundles))
+    # Outputs tell that the decoding is wrong, and not that labels were noisy.
+    assert (1, 1) == (scores[0].tellable, scores[0].tellable_first)
+    everything = scores[-1]
     assert (3, 2) == (everything.harmful, everything.detected)
     assert (2, 1, 1) == (everything.identifiable, everything.first, everything.among_three)
+    assert (2, 1) == (everything.tellable, everything.tellable_first)
     assert (1, []) == (everything.healthy, everything.healthy_failed)
     assert [] == everything.wrong_facts
     assert [2, 2, 1, 1] == everything.causes["argmin-decoded"]
@@ -71,6 +76,12 @@ def test_each_amount_holds_those_before_it():
     """From outputs alone to all fields, nothing is taken away again."""
     amounts = [set(fields) for fields in AMOUNTS.values()]
     assert all(less < more for less, more in itertools.pairwise(amounts))
+
+
+def test_every_cause_of_a_recording_is_told_by_an_amount():
+    """The table says of each cause by how much evidence it can be told, but of a regression."""
+    assert {*CAUSES} - {"regression", "unknown"} == {*TOLD_BY}
+    assert {*TOLD_BY.values()} <= {*AMOUNTS}
 
 
 def test_the_halves_share_no_scenario(tmp_path, run):

@@ -50,6 +50,41 @@ AMOUNTS: dict[str, tuple[str, ...]] = {
 }
 """How much a team has recorded -> the fields; each amount holds those before it."""
 
+TOLD_BY: dict[str, str] = {
+    # Answers that another decoding of the same outputs gives; outputs that do not vary at all.
+    "argmax-wrong-axis": "outputs",
+    "argmin-decoded": "outputs",
+    "diverged": "outputs",
+    "inputs-constant": "outputs",
+    "threshold-on-logits": "outputs",
+    "wrong-tensor-decoded": "outputs",
+    # Orders of labels or rows under which the answers are right; ids and names themselves.
+    "label-mapping-swapped": "labels, names",
+    "label-names-missing": "labels, names",
+    "label-out-of-range": "labels, names",
+    "labels-misaligned": "labels, names",
+    # What became of the texts.
+    "truncation-loses-signal": "tokens",
+    "vocabulary-mismatch": "tokens",
+    # How the model became what it is: any that learnt little, or its prior, has such outputs.
+    "class-imbalance": "history",
+    "learning-rate-schedule-broken": "history",
+    "learning-rate-too-high": "history",
+    "learning-rate-too-low": "history",
+    "loss-misconfigured": "history",
+    "metric-misreported": "history",
+    "too-few-steps": "history",
+    "training-data-sorted": "history",
+    "weights-not-updated": "history",
+    # What another call, another load or another model says.
+    "attention-mask-ignored": "all",
+    "dropout-at-inference": "all",
+    "labels-noisy": "all",
+    "labels-shuffled": "all",
+    "weights-not-loaded": "all",
+}
+"""Cause -> the least amount of evidence that holds an array by which it can be told from others."""
+
 
 @dataclass
 class Score:
@@ -64,6 +99,8 @@ class Score:
     identifiable, first, among_three
         Harmful faults whose cause the arrays can tell, those whose cause is named first, and those
         whose cause is among the first three.
+    tellable, tellable_first
+        Of those, the ones whose cause this amount can tell (:data:`TOLD_BY`), and is named first.
     healthy, healthy_failed
         Healthy recordings, and the names of those that fail.
     wrong_facts
@@ -80,6 +117,8 @@ class Score:
     identifiable: int = 0
     first: int = 0
     among_three: int = 0
+    tellable: int = 0
+    tellable_first: int = 0
     healthy: int = 0
     healthy_failed: list[str] = field(default_factory=list)
     wrong_facts: list[tuple[str, str]] = field(default_factory=list)
@@ -114,6 +153,11 @@ class Score:
         self.identifiable += told[2]
         self.first += told[3]
         self.among_three += known["identifiable"] and bool({*three} & {*right})
+        amounts = list(AMOUNTS)
+        least = min(amounts.index(TOLD_BY[cause]) for cause in right)
+        tellable = known["identifiable"] and least <= amounts.index(self.amount)
+        self.tellable += tellable
+        self.tellable_first += tellable and told[3]
         self.causes[right[0]] = [a + b for a, b in zip(self.causes[right[0]], told, strict=True)]
         if not failed or (known["identifiable"] and not told[3]):
             self.misses.append((name, right[0], first[0] if first else diagnosis.verdict.value))
@@ -165,7 +209,15 @@ def score(folder: Path, *, part: str | None = None) -> list[Score]:
 def report(scores: list[Score], *, missed: bool = False) -> str:
     """Put the scores into words: by amount of evidence, then by cause with all of it."""
     rows: list[tuple[str, ...]] = [
-        ("evidence", "detected", "named first", "in first 3", "wrong facts", "healthy failed")
+        (
+            "evidence",
+            "detected",
+            "named first",
+            "in first 3",
+            "first, if tellable",
+            "wrong facts",
+            "healthy failed",
+        )
     ]
     for group in scores:
         healthy = len(group.healthy_failed)
@@ -176,6 +228,7 @@ def report(scores: list[Score], *, missed: bool = False) -> str:
                 _rate(group.detected, group.harmful),
                 _rate(group.first, group.identifiable),
                 _rate(group.among_three, group.identifiable),
+                _rate(group.tellable_first, group.tellable),
                 str(len(group.wrong_facts)),
                 f"{healthy}/{group.healthy}, at most {most:.1%}",
             )
@@ -193,7 +246,11 @@ def report(scores: list[Score], *, missed: bool = False) -> str:
                 *(_rate(first, identifiable) for *_, identifiable, first in named),
             )
         )
-    lines = [*_table(rows), "at most: 95 % upper bound (Clopper-Pearson)", "", *_table(by_cause)]
+    notes = [
+        "if tellable: of causes that these fields can tell (TOLD_BY in score.py)",
+        "at most: 95 % upper bound (Clopper-Pearson)",
+    ]
+    lines = [*_table(rows), *notes, "", *_table(by_cause)]
     for group in scores:
         lines += [f"wrong fact, {group.amount}: {name} {code}" for name, code in group.wrong_facts]
         lines += [f"healthy failed, {group.amount}: {name}" for name in group.healthy_failed]
