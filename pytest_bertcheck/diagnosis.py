@@ -356,7 +356,7 @@ TABLE: dict[str, Row] = {
         requires=((*BAD_OUTCOME, "unknown-tokens-above-limit"),),
         forbids=(*DECODING, "permutation-recovered"),
         weights={
-            "below-validation": (1, 0),
+            "below-validation": (1, -2),
             "reload-differs": (-3, 1),
             "cut-part-decides": (-2, 1),
             # Good in validation, rows in order, weights the same: it is what the texts became.
