@@ -10,10 +10,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import re
 import sys
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,6 +25,7 @@ import numpy.typing as npt
 from .evidence import Evidence
 from .messages import quoted, safe
 from .statistics import Confusion, clopper_pearson, label_counts
+from .whole_files import whole_file
 
 __all__ = ["Baseline", "BaselineMismatch", "read_baseline", "update_baseline", "with_baseline"]
 
@@ -296,7 +295,7 @@ def update_baseline(path: Path, evidence: Evidence, *, margin: float = 0.0) -> l
                 **dict(_versions()),
             },
         }
-        with _whole(file) as opened:
+        with whole_file(file) as opened:
             np.savez_compressed(opened, keys=keys, y_pred=y_pred)
         _write(path, _reviewable(summary).encode("utf-8"))
         _remove_others(path, file)
@@ -422,24 +421,8 @@ def _value(value: Any) -> str:
 def _write(path: Path, content: bytes) -> None:
     if path.is_file() and path.read_bytes() == content:
         return
-    with _whole(path) as file:
+    with whole_file(path) as file:
         file.write(content)
-
-
-@contextlib.contextmanager
-def _whole(path: Path) -> Iterator[Any]:
-    """Open a file to write that appears under its name when it is complete, and never before."""
-    handle, temporary = tempfile.mkstemp(prefix=f"{path.stem}-", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)  # mkstemp's own is for one user only
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _remove_others(path: Path, kept: Path) -> None:

@@ -7,6 +7,7 @@ pipeline produces (ragged lists, wrong rank, strings where ids belong) is misuse
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import hashlib
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -268,8 +269,8 @@ class Evidence:
         values = {declared.name: getattr(self, declared.name) for declared in _declared()}
         return {name: value for name, value in values.items() if value is not None}
 
-    def save(self, path: str | Path) -> None:
-        """Write the bundle to ``path`` as a compressed ``.npz`` without pickled objects.
+    def save(self, path: str | Path | IO[bytes]) -> None:
+        """Write the bundle to a file, as a compressed ``.npz`` without pickled objects.
 
         Examples
         --------
@@ -279,7 +280,11 @@ class Evidence:
         >>> Evidence.load(path)
         Evidence(y_true=(2,))
         """
-        with Path(path).open("wb") as file:  # a path without .npz stays as it is
+        with (
+            Path(path).open("wb")  # a path without .npz stays as it is
+            if isinstance(path, (str, Path))
+            else contextlib.nullcontext(path)
+        ) as file:
             np.savez_compressed(file, **self.fields())  # no field holds objects to pickle
 
     @classmethod

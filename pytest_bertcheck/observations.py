@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import os
 import sys
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +23,7 @@ from .content import content_hash
 from .evidence import Evidence
 from .messages import safe
 from .pipeline import CALLABLES, NotPossible, Pipeline
+from .whole_files import whole_file
 
 __all__ = ["Observation", "Store", "observe", "observe_anew", "run_key", "take_notes", "use"]
 
@@ -266,13 +266,12 @@ def _read(path: Path) -> Observation | None:
 
 def _write(path: Path, observed: Observation) -> str | None:
     """Write an entry, whole or not at all; return why it could not be."""
-    temporary = path.with_suffix(".tmp")
     try:
-        observed.evidence.save(temporary)
-        if observed.unusable is not None:
-            with zipfile.ZipFile(temporary, "a") as bundle:
-                bundle.comment = observed.unusable.encode("utf-8", "replace")[:MOST_BYTES]
-        os.replace(temporary, path)  # noqa: PTH105  # what is read is never half written
+        with whole_file(path) as file:
+            observed.evidence.save(file)
+            if observed.unusable is not None:
+                with zipfile.ZipFile(file, "a") as bundle:
+                    bundle.comment = observed.unusable.encode("utf-8", "replace")[:MOST_BYTES]
     except OSError as error:
         return str(error)
     return None

@@ -33,6 +33,7 @@ LAYERS = (
         "progress",
         "settings",
         "statistics",
+        "whole_files",
     },
     {"evidence"},
     {"checks"},

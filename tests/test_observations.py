@@ -470,7 +470,7 @@ def test_an_unwritable_cache_loses_nothing(pytester, cached) -> None:
     folder = pytester.path / ".pytest_cache/d/bertcheck"
     (entry,) = entries(pytester)
     entry.unlink()
-    (entry.with_suffix(".tmp")).mkdir()
+    entry.mkdir()
     assert folder.is_dir()
     result = cached()
     assert 0 == result.ret

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..settings import Settings
+from ..whole_files import whole_file
 from .html import render_html
 from .json_report import render_json
 from .markdown import append_markdown, render_markdown
 from .results import Results
 from .sarif import render_sarif
 
-__all__ = ["write_atomically", "write_reports"]
+__all__ = ["write_reports"]
 
 
 def write_reports(results: Results, settings: Settings) -> Iterator[tuple[str, Exception]]:
@@ -29,7 +30,9 @@ def write_reports(results: Results, settings: Settings) -> Iterator[tuple[str, E
     for option, path, render in asked:
         if path is not None:
             try:
-                write_atomically(path, render(results))
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with whole_file(path) as file:
+                    file.write(render(results).encode("utf-8"))
             except Exception as error:  # noqa: BLE001  # the gate turns red for it
                 yield option, error
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
@@ -38,20 +41,3 @@ def write_reports(results: Results, settings: Settings) -> Iterator[tuple[str, E
             append_markdown(Path(summary), render_markdown(results))
         except Exception as error:  # noqa: BLE001  # the gate turns red for it
             yield "GITHUB_STEP_SUMMARY", error
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file whole or not at all; folders on the way are created.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written; what stood there before still stands.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        draft.write_bytes(text.encode("utf-8"))
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
