@@ -64,7 +64,7 @@ SIGNS: dict[str, tuple[str, str]] = {
         "truncation keeps {median_kept_tokens} of {median_tokens} tokens, special ones included",
         "",
     ),
-    "imbalance-collapse": ("the one answer is the largest training class", ""),
+    "imbalance-collapse": ("most rows of other labels get the largest training class", ""),
     "informative": ("the answers still tell something", "the answers tell nothing"),
     "inputs-empty": ("inputs are empty", ""),
     "inputs-equal": ("all inputs are encoded alike", "different texts are encoded differently"),

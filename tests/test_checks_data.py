@@ -200,7 +200,7 @@ def test_a_model_that_learnt_the_prior_fails():
     assert "failed" == finding.verdict
     assert ("class-imbalance",) == finding.causes
     assert finding.signs["imbalance-collapse"]
-    assert "1,500 training rows are '0', and 100% of other answers, p = " in finding.summary
+    assert "'0' is 96% of 1,500 training rows, the answer to 100% of others" in finding.summary
     assert "failed" == run_check("not_collapsed", evidence).verdict
 
 
@@ -256,6 +256,21 @@ def test_a_rare_label_that_is_evaluated_more_often_must_be_found(rare_right, ver
     finding = run_check("classes_balanced", evidence)
     assert verdict == finding.verdict
     assert (verdict == "failed") is finding.signs["imbalance-collapse"]
+
+
+def test_few_training_rows_of_many_labels_dominate_nothing():
+    """Ten rows that lack one of six labels are too few to call the collapse an imbalance."""
+    y_true = np.arange(60) % 6
+    evidence = Evidence(y_train=[0, 1, 2, 3, 4] * 2, y_true=y_true, y_pred=[0] * 60)
+    assert "failed" != run_check("classes_balanced", evidence).verdict
+    assert "failed" == run_check("not_collapsed", evidence).verdict
+
+
+def test_outputs_that_are_not_finite_are_no_imbalance():
+    """NaN decodes to the first label; with a few imbalanced rows that is no sign of the prior."""
+    fields = {"y_train": [0] * 11 + [1], "y_true": np.arange(60) % 2}
+    evidence = Evidence(logits=np.full((60, 2), np.nan), **fields)
+    assert "failed" != run_check("classes_balanced", evidence).verdict
 
 
 def test_a_rare_label_that_is_evaluated_as_rarely_may_be_missed():

@@ -494,6 +494,22 @@ def test_a_large_vocabulary_must_know_its_texts(unknown, size, reference_right, 
     assert (verdict == "failed") is finding.signs["unknown-tokens-above-limit"]
 
 
+def test_a_larger_limit_holds_for_large_vocabularies_too():
+    """Who allows 60 % of [UNK] gets no smaller limit for a large vocabulary."""
+    y_true = np.arange(200) % 2
+    fields = {
+        "y_true": y_true,
+        "y_pred": np.where(np.arange(200) < 154, y_true, 1 - y_true),
+        "reference_y_pred": y_true,
+        "tokenizer_size": 30_522,
+        "unknown_token_share": np.full(200, 0.2),
+    }
+    assert "failed" == matches(**fields).verdict
+    evidence = Evidence(**fields)
+    finding = run_check("vocabulary_matches", evidence, max_unknown_share=0.6)
+    assert "passed" == finding.verdict
+
+
 @given(seed=SEEDS, share=st.floats(0, 0.35), n=st.integers(5, 300))
 @settings(deadline=None, max_examples=40)
 def test_emoji_and_foreign_words_pass_the_suite(seed, share, n):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,32 +13,39 @@ import numpy.typing as npt
 from ..evidence import outputs_to_array
 from ..progress import progress
 
-__all__ = ["BATCH_SIZE", "in_batches", "relative_change"]
+__all__ = ["BATCH_SIZE", "Forward", "in_batches", "relative_change"]
 
-BATCH_SIZE = 8
-"""Texts at a time: on a CPU more are no faster, and take more memory."""
+BATCH_SIZE = 32
+
+
+class Forward(NamedTuple):
+    """How to call a model: with how many texts, and for how many batches at the same time."""
+
+    outputs_of: Callable[[Any], Any]
+    size: int = BATCH_SIZE
+    at_once: int = 1
 
 
 def in_batches(
-    outputs_of: Callable[[Any], Any],
+    forward: Forward | Callable[[Any], Any],
     texts: Sequence[str],
     inputs_of: Callable[[list[str]], Any] = list,
-    at_once: int = 1,
 ) -> npt.NDArray[Any]:
     """Return outputs in the order of the texts, computed in batches of texts of like length.
 
     Sorted by length, a batch holds little padding; a text's place in the result is its own. What
-    takes more than two seconds shows a bar on a terminal. ``at_once`` batches are computed at the
-    same time, in threads, by an ``outputs_of`` that allows it; ``inputs_of`` is called in this one.
+    takes more than two seconds shows a bar on a terminal. Batches that are computed at the same
+    time are so in threads; ``inputs_of`` is always called in this one.
 
     Examples
     --------
     >>> in_batches(lambda texts: [[len(text)] for text in texts], ["ccc", "a", "bb"]).tolist()
     [[3], [1], [2]]
     """
+    outputs_of, size, at_once = forward if isinstance(forward, Forward) else Forward(forward)
     order = np.argsort([len(text) for text in texts], kind="stable")
-    starts = progress(range(0, len(texts), BATCH_SIZE), unit="batch")
-    inputs = (inputs_of([texts[row] for row in order[at : at + BATCH_SIZE]]) for at in starts)
+    starts = progress(range(0, len(texts), size), unit="batch")
+    inputs = (inputs_of([texts[row] for row in order[start : start + size]]) for start in starts)
     found = [outputs_to_array(outputs) for outputs in _ahead(outputs_of, inputs, at_once)]
     outputs = np.concatenate(found)
     if len(outputs) != len(texts):
@@ -55,14 +62,17 @@ def _ahead(function: Callable[[Any], Any], items: Iterable[Any], at_once: int) -
     if at_once == 1:
         yield from map(function, items)
         return
-    with ThreadPoolExecutor(at_once) as pool:
-        begun: deque[Future[Any]] = deque()
+    pool = ThreadPoolExecutor(at_once)
+    begun: deque[Future[Any]] = deque()
+    try:
         for item in items:
             if len(begun) == at_once:
                 yield begun.popleft().result()
             begun.append(pool.submit(function, item))
         while begun:
             yield begun.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # whoever gave up waits no longer
 
 
 def relative_change(

@@ -8,16 +8,13 @@ from typing import Any
 
 from ..evidence import outputs_to_array
 from ..pipeline import FitStep, NotPossible
-from .batches import relative_change
+from .batches import Forward, relative_change
 from .fingerprints import reject_own_code
 from .untrained import rate_for, shallow
 
-__all__ = ["AT_ONCE", "content_of", "embedding_rows", "forward_of", "load", "start_training"]
+__all__ = ["content_of", "embedding_rows", "forward_of", "load", "start_training"]
 
 Inputs = Mapping[str, Any]
-
-AT_ONCE = 1
-"""Batches that are computed at the same time: modules may hold what they computed last."""
 
 
 def load(folder: Path) -> tuple[Any, dict[str, Any]]:
@@ -101,15 +98,15 @@ def _unwrapped(optimizer: Any) -> Any:
     return optimizer
 
 
-def forward_of(model: Any) -> Callable[[Inputs], Any]:
-    """Return how to call the model in the mode in which it is."""
+def forward_of(model: Any) -> Callable[[Inputs], Forward]:
+    """Return how the model is called, in the mode in which it is, whatever its inputs."""
     import torch
 
-    def forward(inputs: Inputs) -> Any:
+    def outputs_of(inputs: Inputs) -> Any:
         with torch.no_grad():
             return outputs_to_array(model(**_tensors(inputs, model.device)))
 
-    return forward
+    return lambda inputs: Forward(outputs_of)
 
 
 def start_training(
@@ -129,7 +126,7 @@ def start_training(
             own = _same_optimizer(optimizer, model, fresh)
         else:
             own = torch.optim.AdamW(fresh.parameters(), lr=rate_for(config, learning_rate))
-        # Random vectors tell words apart as well as learnt ones, and are most of the weights.
+        # Random embeddings tell words apart as well as learnt ones, and are most of the weights.
         fresh.get_input_embeddings().requires_grad_(False)
         # Each look costs a copy.
         before = (
@@ -152,7 +149,8 @@ def start_training(
                 if own is not None:
                     torch.nn.utils.clip_grad_norm_(fresh.parameters(), 1.0)
                     own.step()
-            return {"loss": loss.item(), **relative_change(before, _weights(fresh))}
+            moved = relative_change(before, _weights(fresh)) if before else {}
+            return {"loss": loss.item(), **moved}
 
         return fit_step
 
@@ -177,12 +175,12 @@ def _same_optimizer(optimizer: Any, model: Any, fresh: Any) -> Any:
 
 
 def _weights(model: Any) -> dict[str, list[Any]]:
-    """Return the weights of encoder and head, but those that are looked up by token."""
-    looked_up = {id(weight) for weight in model.get_input_embeddings().parameters()}
+    """Return the weights of encoder and head, but not the input embeddings."""
+    embeddings = {id(weight) for weight in model.get_input_embeddings().parameters()}
     encoder = f"{model.base_model_prefix}."
     groups: dict[str, list[Any]] = {"encoder": [], "head": []}
     for name, weight in model.named_parameters():
-        if id(weight) not in looked_up:
+        if id(weight) not in embeddings:
             group = "encoder" if name.startswith(encoder) else "head"
             groups[group].append(weight.detach().float().cpu())
     return groups

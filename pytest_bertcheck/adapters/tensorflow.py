@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..pipeline import FitStep, NotPossible
-from .batches import relative_change
+from .batches import Forward, relative_change
 from .fingerprints import config_of, reject_own_code
 from .keras import same_optimizer, training_content
 from .untrained import rate_for, shallow
 
-__all__ = ["AT_ONCE", "content_of", "embedding_rows", "forward_of", "load", "start_training"]
+__all__ = ["content_of", "embedding_rows", "forward_of", "load", "start_training"]
 
 Inputs = Mapping[str, Any]
 
-AT_ONCE = 2
-"""Batches that a graph computes at the same time: one fills the gaps that the other leaves."""
+GRAPH_ON_CPU = {"size": 8, "at_once": 2}
+"""Batches of a graph on a CPU: larger ones are no faster, and take more memory; of two at the same
+time one fills the gaps that the other leaves."""
 
 
 def load(folder: Path) -> tuple[Any, dict[str, Any]]:
@@ -90,45 +90,53 @@ def _reject_own_code(model: Any) -> None:
         reject_own_code(type(module), *filter(None, calls))
 
 
-def forward_of(model: Any) -> Callable[[Inputs], Any]:
-    """Return how to call the model at inference: as a graph, if it is code of known libraries.
+def forward_of(model: Any) -> Callable[[Inputs], Forward]:
+    """Return how the model is called at inference, given inputs such as it is to get.
 
-    A graph is a fifth faster than the model called as it is, and holds a third less memory. Code of
-    the team's own is called as it is, in one thread: a graph would keep what Python did once.
+    As a graph, if it is code of known libraries: that is a fifth faster than the model called as it
+    is, and holds a third less memory. Code of the team's own is called as it is, in the thread of
+    the caller: a graph would keep what Python did once.
     """
     import tensorflow as tf
 
-    one_thread = threading.Lock()
-    call: Callable[[Any], Any] | None = None
+    made: dict[Any, Forward] = {}
 
-    def as_it_is(inputs: Any) -> Any:
-        with one_thread:
-            return model(inputs, training=False)
+    def as_it_is(inputs: Inputs) -> Any:
+        return model(_tensors(inputs), training=False)
 
-    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
-    def graph(inputs: Any) -> Any:
-        outputs = model(inputs, training=False)
-        return getattr(outputs, "logits", outputs)
+    def make(inputs: Inputs) -> Forward:
+        @tf.function(autograph=False)  # type: ignore[untyped-decorator]
+        def graph(inputs: Any) -> Any:
+            outputs = model(inputs, training=False)
+            return getattr(outputs, "logits", outputs)
 
-    def fastest_for(tensors: Mapping[str, Any]) -> Callable[[Any], Any]:
         of_any_size = {
             name: tf.TensorSpec([None] * tensor.ndim, tensor.dtype)
-            for name, tensor in tensors.items()
+            for name, tensor in _tensors(inputs).items()
         }
         try:
             _reject_own_code(model)
-            return graph.get_concrete_function(of_any_size)  # type: ignore[no-any-return]
+            call = graph.get_concrete_function(of_any_size)
         except (NotPossible, TypeError, ValueError):  # a tensor in an if is a TypeError
-            return as_it_is
+            return Forward(as_it_is)
+        shape = {} if tf.config.list_logical_devices("GPU") else GRAPH_ON_CPU
+        return Forward(lambda inputs: call(_tensors(inputs)), **shape)
 
-    def forward(inputs: Inputs) -> Any:
-        nonlocal call
-        tensors = {name: tf.constant(array) for name, array in inputs.items()}
-        with one_thread:
-            call = call or fastest_for(tensors)
-        return call(tensors)
+    def forward(inputs: Inputs) -> Forward:
+        # A graph knows new weights, but neither another head nor another way to call the model.
+        now = (*inputs, vars(model).get("call"), *map(id, model.layers))
+        if now not in made:
+            made.clear()
+            made[now] = make(inputs)
+        return made[now]
 
     return forward
+
+
+def _tensors(inputs: Inputs) -> dict[str, Any]:
+    import tensorflow as tf
+
+    return {name: tf.constant(array) for name, array in inputs.items()}
 
 
 def start_training(
@@ -143,16 +151,16 @@ def start_training(
 
         if learning_rate is None and optimizer is None:
             raise NotPossible("no optimizer is known: give optimizer or compile the model")
-        fresh = type(model)(model.config if learning_rate is None else shallow(model.config))
+        config = model.config if learning_rate is None else shallow(model.config)
+        fresh = type(model)(config)
         fresh.build_in_name_scope()
         if learning_rate is None:
             own = same_optimizer(tf_keras, optimizer)
             for layer, original in zip(fresh.layers, model.layers, strict=True):
                 layer.trainable = original.trainable
         else:
-            rate = rate_for(model.config, learning_rate)
-            own = tf_keras.optimizers.Adam(rate, clipnorm=1.0)
-        # Random vectors tell words apart as well as learnt ones, and are most of the weights.
+            own = tf_keras.optimizers.Adam(rate_for(config, learning_rate), clipnorm=1.0)
+        # Random embeddings tell words apart as well as learnt ones, and are most of the weights.
         fresh.get_input_embeddings().trainable = False
         # Each look costs a copy.
         before = (
@@ -180,9 +188,9 @@ def start_training(
             step = tf.function(step, autograph=False)
 
         def fit_step(texts: Sequence[str], y_true: Any) -> dict[str, float]:
-            inputs = {name: tf.constant(array) for name, array in inputs_of(texts).items()}
-            loss = step(inputs, tf.constant(y_true))
-            return {"loss": float(loss), **relative_change(before, _weights(fresh))}
+            loss = step(_tensors(inputs_of(texts)), tf.constant(y_true))
+            moved = relative_change(before, _weights(fresh)) if before else {}
+            return {"loss": float(loss), **moved}
 
         return fit_step
 
@@ -198,11 +206,11 @@ def _loss_of(model: Any, fresh: Any, tf_keras: Any) -> Any:
 
 
 def _weights(model: Any) -> dict[str, list[Any]]:
-    """Return the weights of encoder and head, but those that are looked up by token."""
-    looked_up = {id(weight) for weight in model.get_input_embeddings().weights}
+    """Return the weights of encoder and head, but not the input embeddings."""
+    embeddings = {id(weight) for weight in model.get_input_embeddings().weights}
     encoder = f"/{model.base_model_prefix}/"
     groups: dict[str, list[Any]] = {"encoder": [], "head": []}
     for weight in model.weights:
-        if id(weight) not in looked_up:
+        if id(weight) not in embeddings:
             groups["encoder" if encoder in f"/{weight.name}" else "head"].append(weight)
     return groups

@@ -10,11 +10,12 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..assertions import history_fields
 from ..evidence import label_names_of
 from ..pipeline import NotPossible
-from .batches import in_batches
+from .batches import Forward, in_batches
 from .fingerprints import files_in, reject_own_code, with_fingerprint
 
 __all__ = ["from_folder", "parts_of"]
@@ -26,7 +27,9 @@ TRAINING_TOKENS = (16, 32, 64)
 """Tokens of rows that are to be learnt by heart: as few of these as tell the rows apart."""
 
 ENCODED_AT_ONCE = 256
-"""Texts that are encoded at a time, in whole too: of all at once the tokenizer holds a lot."""
+"""Texts that are encoded at a time: of a whole text the tokenizer holds far more than its ids."""
+
+Array = npt.NDArray[Any]
 
 MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -83,9 +86,9 @@ def parts_of(
         "pad_token_id": model.config.pad_token_id,
         **(parts.pop("recorded", None) or {}),
     }
-    forward, at_once = backend.forward_of(model), backend.AT_ONCE
-    predict = _predict(forward, tokens.inputs_of, at_once)
-    padded = _predict(forward, tokens.padded_inputs_of, at_once)
+    forward_for = backend.forward_of(model)
+    predict = _predict(forward_for, tokens.inputs_of)
+    padded = _predict(forward_for, tokens.padded_inputs_of)
     if served is not None:
         predict = _predict_served(served)
     if trainer is not None:
@@ -105,7 +108,7 @@ def parts_of(
         own["start_training"] = backend.start_training(model, tokens.short_inputs_of, optimizer)
     if folder is not None:
         own["load"] = lambda: _predict(
-            backend.forward_of(_load(backend, folder)[0]), tokens.inputs_of, at_once
+            backend.forward_of(_load(backend, folder)[0]), tokens.inputs_of
         )
 
     def content() -> list[Any]:
@@ -234,14 +237,13 @@ class _Tokens:
 
     def encode(self, texts: Sequence[str]) -> Mapping[str, Any]:
         tokenizer = self.tokenizer
-        starts = range(0, len(texts), ENCODED_AT_ONCE)
+        starts = range(0, max(len(texts), 1), ENCODED_AT_ONCE)
         parts = [texts[start : start + ENCODED_AT_ONCE] for start in starts]
         whole = (tokenizer(list(part), truncation=False, verbose=False) for part in parts)
         counts = [len(ids) for encoding in whole for ids in encoding["input_ids"]]
-        encodings = [self._encoding(part, self.limit, padding="max_length") for part in parts]
-        needed = np.logical_or.reduce([kept["attention_mask"].any(axis=0) for kept in encodings])
+        encodings = [self._encoding(part, self.limit, padding=True) for part in parts]
         encoding = {
-            name: np.concatenate([part[name][:, needed] for part in encodings])
+            name: self._one_below_another(name, [part[name] for part in encodings])
             for name in encodings[0]
         }
         unknown = (encoding["input_ids"] == tokenizer.unk_token_id) & (
@@ -253,6 +255,20 @@ class _Tokens:
             "token_counts": counts,
             "unknown_token_share": unknown.sum(axis=1) / np.maximum(kept, 1),
         }
+
+    def _one_below_another(self, name: str, arrays: list[Array]) -> Array:
+        """Pad arrays to the width of the widest, as the tokenizer itself does."""
+        fill = {
+            "input_ids": self.tokenizer.pad_token_id,
+            "token_type_ids": self.tokenizer.pad_token_type_id,
+        }
+        width = max(array.shape[1] for array in arrays)
+        padded = []
+        for array in arrays:
+            lacking = width - array.shape[1]
+            sides = (lacking, 0) if self.tokenizer.padding_side == "left" else (0, lacking)
+            padded.append(np.pad(array, ((0, 0), sides), constant_values=fill.get(name) or 0))
+        return np.concatenate(padded)
 
     def inputs_of(self, texts: Sequence[str]) -> dict[str, Any]:
         return self._encoding(texts, self.limit, padding=True)
@@ -278,11 +294,13 @@ class _Tokens:
 
 
 def _predict(
-    forward: Callable[[Mapping[str, Any]], Any],
+    forward_for: Callable[[Mapping[str, Any]], Forward],
     inputs_of: Callable[[Sequence[str]], Mapping[str, Any]],
-    at_once: int,
 ) -> Callable[[Sequence[str]], Any]:
-    return lambda texts: in_batches(forward, texts, inputs_of, at_once)
+    def predict(texts: Sequence[str]) -> Any:
+        return in_batches(forward_for(inputs_of(texts[:1])), texts, inputs_of)
+
+    return predict
 
 
 def _evaluating(

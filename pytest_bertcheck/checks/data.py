@@ -132,9 +132,9 @@ def classes_balanced(
     hand the check fails only if, besides, the answers to all other labels go to the largest
     training class (the test of ``not_collapsed``), or more than half of them do where those labels
     are evaluated more than twice as often as they were trained (exact binomial for both; the two
-    tests share ``alpha``). A healthy model on imbalanced data therefore fails with probability at
-    most ``alpha``. Their own outcome tells that the imbalance did harm, so with answers and
-    ``y_true`` the rows are judged as they are, not as draws.
+    tests share ``alpha``; of the share in training its upper bound counts). A healthy model on
+    imbalanced data therefore fails with probability at most ``alpha``. Where one label has more
+    than half of the training rows, answers and ``y_true`` are judged however few rows there are.
 
     Source: the imbalance ratio of Fernandez et al. (2018), Learning from Imbalanced Data Sets.
     """
@@ -161,13 +161,14 @@ def classes_balanced(
         "prior_entropy": statistics.entropy(counts),
     }
     signs = {"training-imbalanced": bool(ratio > max_imbalance_ratio)}
-    dominant = (
-        f"{share(int(counts[largest]), rows)} of {count(rows, 'training row')} are "
-        f"{quoted(names[largest], 10)}"
-    )
+    name = quoted(names[largest], 10)
+    dominant = f"{share(int(counts[largest]), rows)} of {count(rows, 'training row')} are {name}"
     description = f"{dominant}, {counts[smallest]:,} {quoted(names[smallest], 10)}"
-    judged_by_answers = evidence.confusion is not None or _answers_are(evidence, largest)
-    if p_value > alpha and not (signs["training-imbalanced"] and judged_by_answers):
+    # What most rows say is no accident of a few; so the answers may show that it did harm.
+    dominates = ratio > max_imbalance_ratio and majority > 0.5
+    judged = evidence.confusion is not None or _answers_are(evidence, largest)
+    finite = evidence.logits is None or not evidence.outputs.broken_rows
+    if p_value > alpha and not (dominates and judged and finite):
         summary = f"training labels within {max_imbalance_ratio:g}:1: {description}"
         if ratio > max_imbalance_ratio:
             summary = f"{description}: too few rows to tell if beyond {max_imbalance_ratio:g}:1"
@@ -176,16 +177,19 @@ def classes_balanced(
         collapse = collapse_test(evidence.confusion, largest, alpha / 2)
         harmful, p_value = collapse.collapsed, 2 * collapse.p_value  # of two tests (Bonferroni)
         if not harmful:
-            p_value = 2 * _leaning(evidence.confusion, largest, 1 - majority)
+            others = rows - int(counts[largest])
+            trained = statistics.clopper_pearson(others, rows, alpha / 2)[1]
+            p_value = 2 * _leaning(evidence.confusion, largest, trained)
             harmful = p_value <= alpha
         p_value = min(1.0, p_value)
-        stats["collapse_p_value"] = p_value
+        stats["harm_p_value"] = p_value
         signs["imbalance-collapse"] = harmful
         if not harmful:
             summary = f"imbalanced, and the model copes: {description}"
             return Finding(Verdict.PASSED, summary, statistics=stats, p_value=p_value, signs=signs)
         answered = share(collapse.answered_others, collapse.others)
-        description = f"{dominant}, and {answered} of other answers"
+        part = f"{share(int(counts[largest]), rows)} of {count(rows, 'training row')}"
+        description = f"{name} is {part}, the answer to {answered} of others"
     elif evidence.answers is not None:
         summary = f"{description}: harmful? y_true would tell"
         return Finding(
@@ -214,10 +218,10 @@ def classes_balanced(
 def _leaning(confusion: statistics.Confusion, label: int, trained_others: float) -> float:
     """Test whether most rows of other labels get this one, though they are evaluated more often.
 
-    ``trained_others`` is the share of the other labels in training. A model that weighs up what it
-    was trained on may well give up a label that is rare there; where it is twice as frequent, that
-    is no good bargain any more. Null hypothesis: it is not, or at most half of its rows get the
-    label. Both must be rejected: the larger p-value is returned.
+    ``trained_others`` is the share of the other labels in training, at most. A model that weighs
+    up what it was trained on may well give up a label that is rare there; where it is twice as
+    frequent, that is no good bargain any more. Null hypothesis: it is not, or at most half of its
+    rows get the label. Both must be rejected: the larger p-value is returned.
     """
     others = int(confusion.total - confusion.support[label])
     answered = int(confusion.predicted[label] - confusion.hits[label])

@@ -294,6 +294,7 @@ def _fingerprints(ids: npt.NDArray[Any], mask: npt.NDArray[Any] | None) -> npt.N
     return prints
 
 
+MAX_UNKNOWN_SHARE = 0.5
 LARGE_VOCABULARY, HIGH_UNKNOWN_SHARE = 20_000, 0.1
 """Tokens of a vocabulary that covers its language, and a share of [UNK] that shows it does not."""
 
@@ -319,7 +320,7 @@ def _examples_of_unknown_tokens(*, alpha: float, power: float, faulty_share: flo
     examples=_examples_of_unknown_tokens,
 )
 def vocabulary_matches(
-    evidence: Evidence, *, alpha: float = ALPHA, max_unknown_share: float = 0.5
+    evidence: Evidence, *, alpha: float = ALPHA, max_unknown_share: float = MAX_UNKNOWN_SHARE
 ) -> Finding:
     """Do tokenizer and model belong together?
 
@@ -331,7 +332,8 @@ def vocabulary_matches(
     full of emoji or of another language pass; for WordPiece on its own language 2 % is usual. With
     a vocabulary of 20,000 tokens or more, which covers its own language whatever tokens are, 10 %
     is the limit if, besides, a plain reference, which reads all words, is right more often (exact
-    McNemar; both must reject, and the two limits share ``alpha``).
+    McNemar; both must reject, and the two limits share ``alpha``), unless a limit above the default
+    is asked for.
 
     Whatever is not an id out of range passes if the answers are demonstrably good (accuracy beyond
     halfway from the majority's share to 1): then it does no harm. A vocabulary of the same size in
@@ -399,13 +401,16 @@ def _unknown_tokens(
     above = int(np.count_nonzero(shares > max_unknown_share))
     median = float(np.median(shares))
     p_value = statistics.binomial_at_least(above, total, 0.5)
+    because = ""
     size = max(evidence.tokenizer_size or 0, evidence.embedding_rows or 0)
-    if size >= LARGE_VOCABULARY and evidence.reference_y_pred is not None:
+    large = size >= LARGE_VOCABULARY and max_unknown_share <= MAX_UNKNOWN_SHARE
+    if large and evidence.reference_y_pred is not None:
         alpha /= 2  # two tests (Bonferroni)
         many = int(np.count_nonzero(shares > HIGH_UNKNOWN_SHARE))
         p_many = statistics.binomial_at_least(many, total, 0.5)
         if p_many <= alpha < p_value and worse_than_reference(evidence, alpha):
             max_unknown_share, above, p_value = HIGH_UNKNOWN_SHARE, many, p_many
+            because = ", and TF-IDF does better"
     stats |= {"median_unknown_share": median, "texts_above": above, "examples": total}
     signs = {
         "unknown-tokens-above-limit": p_value <= alpha,
@@ -418,7 +423,7 @@ def _unknown_tokens(
     if p_value <= alpha and not good:
         return Finding(
             Verdict.FAILED,
-            f"vocabulary mismatch: {facts}, {probability(p_value)}",
+            f"vocabulary mismatch: {facts}{because}, {probability(p_value)}",
             statistics=stats,
             p_value=p_value,
             causes=("vocabulary-mismatch",),

@@ -359,9 +359,10 @@ def loss_matches_outputs(
     With ``train_logits`` and ``loss``, a loss of another kind shows too: outputs whose largest
     probability is q on the average cost at least -ln q, even if all answers were right (Jensen's
     inequality). If they commit to no label, and the loss fell to less than half of where it began
-    and of that bound, training made something small that is no cross-entropy of these outputs. Some
-    teams want that, so it fails only where the answers are worse than those of the reference
-    (exact McNemar at ``alpha``) or, without one, demonstrably poor.
+    and of that bound, in the last and the best epoch, training made something small that is no
+    cross-entropy of these outputs. Some teams want that, so it fails only where the answers are
+    worse than those of the reference (exact McNemar at ``alpha``) or, without one, demonstrably
+    poor.
 
     Source: CAUSES.md, id 7; keras#1261, keras-hub PR 176; Keras and PyTorch loss definitions.
     """
@@ -416,8 +417,7 @@ def loss_matches_outputs(
             f"no wrong form of the loss gives the reported one: {digits}",
             statistics=stats,
         )
-    assert evidence.loss is not None
-    began, ended = float(evidence.loss[0]), float(evidence.loss[-1])
+    began, ended = _course_of_loss(evidence)
     stats |= {"training_loss": ended, "least_cross_entropy": least}
     signs = {"loss-out-of-reach": ended < min(began, least) / 2}
     poor = (
@@ -441,6 +441,20 @@ def loss_matches_outputs(
         statistics=stats,
         signs=signs,
     )
+
+
+def _course_of_loss(evidence: Evidence) -> tuple[float, float]:
+    """Return where the training loss began, and where it was for the weights that were kept.
+
+    Those are of the last or of the best epoch: the larger loss of the two counts. Of a loss for
+    each step it is the mean of the tenth before, since single batches may be easy ones.
+    """
+    loss = evidence.loss
+    assert loss is not None
+    ends = [(point + 1) / len(evidence.val_loss) for point in _last_and_best(evidence.val_loss)]
+    tenth = max(1, len(loss) // 10)
+    kept = [max(1, round(end * len(loss))) for end in ends]
+    return float(loss[0]), max(float(loss[max(0, end - tenth) : end].mean()) for end in kept)
 
 
 def _least_loss(evidence: Evidence) -> float | None:
