@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import threading
 
 import numpy as np
 import pytest
@@ -147,12 +148,13 @@ def test_code_of_the_teams_own_is_called_as_it_is(make_model, tokenizer) -> None
     from transformers import TFBertForSequenceClassification
 
     generator = np.random.default_rng(0)
-    calls = []
+    calls, threads = [], set()
 
     class Noisy(TFBertForSequenceClassification):
         def call(self, inputs, **named):
             outputs = super().call(inputs, **named)
             calls.append(len(outputs.logits))
+            threads.add(threading.current_thread())
             outputs.logits += generator.normal(size=outputs.logits.shape)
             return outputs
 
@@ -162,8 +164,29 @@ def test_code_of_the_teams_own_is_called_as_it_is(make_model, tokenizer) -> None
     calls.clear()
     pipeline.predict(texts)
     assert 40 == sum(calls)
+    assert {threading.current_thread()} == threads
     verdict, summary, _ = judged(pipeline, "repeated")
     assert "failed" == verdict, summary
+
+
+def test_another_head_and_another_call_are_followed(make_model, tokenizer) -> None:
+    """A pipeline whose model gets a new head, or is patched, answers as the model now does."""
+    import tf_keras
+
+    model = make_model()
+    texts, y_true = texts_and_labels(20, seed=8)
+    predict = Pipeline.from_transformers(model, tokenizer, texts=texts, y_true=y_true).predict
+    before = predict(texts)
+    model.classifier = tf_keras.layers.Dense(2, kernel_initializer="zeros")
+    assert before.any()
+    assert not predict(texts).any()
+
+    def broken(*inputs, **named):
+        raise RuntimeError("patched")
+
+    model.call = broken
+    with pytest.raises(RuntimeError, match="patched"):
+        predict(texts)
 
 
 def test_a_wide_and_deep_model_is_learnt_by_heart(make_model, tokenizer) -> None:
