@@ -16,6 +16,7 @@ from pytest_bertcheck.reports.html import render_html
 from pytest_bertcheck.reports.json_report import json_schema
 from pytest_bertcheck.reports.markdown import append_markdown, render_markdown
 from pytest_bertcheck.reports.results import MOST_POINTS, Result, Results, plot_data
+from pytest_bertcheck.reports.sarif import render_sarif
 
 HOSTILE = ("<script>alert(1)</script>|`*", "\x1b[31mred\u202e\0\ud800", "x" * 1_000_000)
 FILES = ("out/run.json", "out/run.sarif", "out/run.html")
@@ -55,6 +56,16 @@ def test_every_report_is_written_once(
     assert "Confidence" in (bundles / FILES[2]).read_text(encoding="utf-8")
     assert 1 == (bundles / "summary.md").read_text(encoding="utf-8").count("**verdict: failed")
     assert set(FILES) == {f"out/{path.name}" for path in (bundles / "out").iterdir()}
+
+
+def test_sarif_has_what_code_scanning_requires_of_a_rule() -> None:
+    """GitHub shows no rule without descriptions and a help text (rule GH2012 of its validator)."""
+    (run,) = json.loads(render_sarif(results_of(Evidence(y_true=[0, 1], y_pred=[0, 0]))))["runs"]
+    for rule in run["tool"]["driver"]["rules"]:
+        code, (stage, meaning) = rule["id"], CAUSES[rule["id"]]
+        assert meaning == rule["shortDescription"]["text"]
+        assert f"{meaning} ({stage})" == rule["fullDescription"]["text"]
+        assert rule["help"]["text"].endswith(f"docs/checks.md#{code}")
 
 
 @pytest.mark.parametrize("option", ["json", "sarif", "html"])

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from pytest_bertcheck import __version__
 
+from ..diagnosis import TABLE, Row
 from ..findings import CAUSES, Finding, Verdict
 from ..messages import first_line, render_finding, safe
 from .results import Result, Results
@@ -31,15 +32,9 @@ def render_sarif(results: Results) -> str:
         "tool": {
             "driver": {
                 "name": "pytest-bertcheck",
+                "informationUri": "https://pypi.org/project/pytest-bertcheck/",
                 "semanticVersion": __version__,
-                "rules": [
-                    {
-                        "id": code,
-                        "shortDescription": {"text": meaning},
-                        "properties": {"tags": [stage]},
-                    }
-                    for code, (stage, meaning) in CAUSES.items()
-                ],
+                "rules": [_rule(code, *about) for code, about in CAUSES.items()],
             }
         },
         "invocations": [
@@ -54,6 +49,18 @@ def render_sarif(results: Results) -> str:
     return json.dumps(log, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
+def _rule(code: str, stage: str, meaning: str) -> dict[str, Any]:
+    row = TABLE.get(code, Row())
+    advice = [part for part in (row.fix, row.settled_by, f"docs/checks.md#{code}") if part]
+    return {
+        "id": code,
+        "shortDescription": {"text": meaning},
+        "fullDescription": {"text": f"{meaning} ({stage})"},
+        "help": {"text": "\n".join(advice)},  # GitHub shows no rule without it
+        "properties": {"tags": [stage]},
+    }
+
+
 def _results(result: Result) -> Iterator[dict[str, Any]]:
     for finding in result.diagnosis.findings:
         if finding.verdict is Verdict.FAILED:
@@ -62,7 +69,7 @@ def _results(result: Result) -> Iterator[dict[str, Any]]:
             outcome = {"kind": "open", "level": "none"}
         else:
             continue
-        code = _rule(finding, result)
+        code = _cause(finding, result)
         identity = f"{result.name}\0{finding.stage}::{finding.check}"
         found: dict[str, Any] = {
             **outcome,
@@ -90,7 +97,7 @@ def _results(result: Result) -> Iterator[dict[str, Any]]:
         yield found
 
 
-def _rule(finding: Finding, result: Result) -> str:
+def _cause(finding: Finding, result: Result) -> str:
     """Return the best cause of the diagnosis that this finding supports, or the finding's own."""
     diagnosed = (c.code for c in result.diagnosis.causes if c.code in finding.causes)
     return next(diagnosed, finding.causes[0] if finding.causes else "unknown")
