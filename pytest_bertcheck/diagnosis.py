@@ -184,7 +184,7 @@ SIGNS: dict[str, tuple[str, str]] = {
     ),
     "val-loss-never-moved": (
         "the validation loss never moved from {first_val_loss:.4g}",
-        "the validation loss moved",
+        "the validation loss moved, so weights did",
     ),
     "weights-not-a-number": ("the change of the weights is not a number", ""),
     "worse-than-baseline": (
