@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..assertions import history_fields
+from ..content import content_hash
 from ..pipeline import FitStep, NotPossible
 from .batches import in_batches, relative_change
 from .fingerprints import config_of, reject_own_code, with_fingerprint
@@ -85,7 +86,7 @@ def _content(keras: ModuleType, model: Any, vectorizer: Any) -> list[Any]:
         config_of(config),
         "" if vectorizer is None else config_of(vectorizer.get_config()),
         [layer.get_vocabulary() for layer in layers if hasattr(layer, "get_vocabulary")],
-        [np.asarray(weight) for weight in model.weights],
+        [content_hash(np.asarray(weight)) for weight in model.weights],
         [bool(weight.trainable) for weight in model.weights],
         training_content(keras, model),
     ]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..content import content_hash
 from ..pipeline import FitStep, NotPossible
 from .batches import Forward, relative_change
 from .fingerprints import config_of, reject_own_code
@@ -77,7 +78,7 @@ def content_of(model: Any, optimizer: Any) -> list[Any]:
         type(model).__qualname__,
         str(model.compute_dtype),
         # Their names are numbered by how many models there were before.
-        [[weight.numpy(), bool(weight.trainable)] for weight in model.weights],
+        [[content_hash(weight.numpy()), bool(weight.trainable)] for weight in model.weights],
         [bool(layer.trainable) for layer in model.layers],
         [type(optimizer).__qualname__, given],
         training_content(tf_keras, model),
