@@ -330,6 +330,7 @@ TABLE: dict[str, Row] = {
             "reference-weak": (-5, 0),  # unless it is below chance, too
             "reference-below-chance": (7, 0),
             "weights-unloaded": (-4, 0),
+            "loss-out-of-reach": (-6, 0),  # flat outputs point the wrong way by accident
         },
         settled_by="compare model.config.id2label with the data set's names, id by id",
     ),
@@ -523,10 +524,10 @@ TABLE: dict[str, Row] = {
             *INPUTS_LOST,
             *DECODING,
             "no-step-taken",
-            "permutation-recovered",
         ),
         weights={
             "loss-is-cross-entropy": (-6, 4),
+            "permutation-recovered": (-1, 0),
             "cannot-overfit": (4, -3),
             "overfit-loss-never-moved": (-3, 0),
             "first-loss-off": (6, -2),
