@@ -494,6 +494,21 @@ def test_a_large_vocabulary_must_know_its_texts(unknown, size, reference_right, 
     assert (verdict == "failed") is finding.signs["unknown-tokens-above-limit"]
 
 
+@pytest.mark.parametrize(("right", "verdict"), [(0.85, "failed"), (0.95, "passed")])
+def test_good_answers_excuse_unknown_words_but_for_a_reference_that_is_far_better(right, verdict):
+    """Of 1,000 answers 95 % are right and no harm done; 85 % are good, and 13 points too few."""
+    y_true = np.arange(1000) % 2
+    place = np.arange(1000) / 1000
+    finding = matches(
+        y_true=y_true,
+        y_pred=np.where(place < right, y_true, 1 - y_true),
+        reference_y_pred=np.where(place < 0.98, y_true, 1 - y_true),
+        tokenizer_size=30_522,
+        unknown_token_share=np.full(1000, 0.2),
+    )
+    assert verdict == finding.verdict
+
+
 def test_a_larger_limit_holds_for_large_vocabularies_too():
     """Who allows 60 % of [UNK] gets no smaller limit for a large vocabulary."""
     y_true = np.arange(200) % 2

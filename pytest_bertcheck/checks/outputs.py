@@ -278,14 +278,17 @@ def demonstrably_poor(evidence: Evidence, alpha: float) -> bool:
     return bool(high < (1 + confusion.support.max() / confusion.total) / 2)
 
 
-def worse_than_reference(evidence: Evidence, alpha: float) -> bool:
-    """Whether a plain reference, if there is one, is right more often, by exact McNemar."""
+def worse_than_reference(evidence: Evidence, alpha: float, margin: float = 0.0) -> bool:
+    """Whether a plain reference, if there is one, is right more often, by more than ``margin``.
+
+    Test: :func:`~.statistics.paired_worse`, exact McNemar without a margin.
+    """
     answers, reference = evidence.answers, evidence.reference_y_pred
     if answers is None or reference is None or evidence.y_true is None:
         return False
     right, plain = answers == evidence.y_true, reference == evidence.y_true
     lost, won = int((plain & ~right).sum()), int((right & ~plain).sum())
-    return statistics.paired_worse(lost, won) <= alpha
+    return statistics.paired_worse(lost, won, len(right), margin=margin) <= alpha
 
 
 def beyond_halfway(right: int, total: int, majority: int, alpha: float) -> bool:
