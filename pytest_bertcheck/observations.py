@@ -213,9 +213,8 @@ def _installed() -> list[str]:
 
     Any may compute what is observed: a framework, a tokenizer, what the code of a team calls.
     """
-    return sorted(
-        f"{found.metadata['Name']} {found.version}" for found in importlib.metadata.distributions()
-    )
+    told = (found.metadata for found in importlib.metadata.distributions())  # each is a file
+    return sorted(f"{metadata['Name']} {metadata['Version']}" for metadata in told)
 
 
 def _in_fingerprint(pipeline: Pipeline) -> bool:
