@@ -152,7 +152,7 @@ def start_training(
 
         if learning_rate is None and optimizer is None:
             raise NotPossible("no optimizer is known: give optimizer or compile the model")
-        config = model.config if learning_rate is None else shallow(model.config)
+        config = shallow(model.config)
         fresh = type(model)(config)
         fresh.build_in_name_scope()
         if learning_rate is None:

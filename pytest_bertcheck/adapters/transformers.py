@@ -239,7 +239,8 @@ class _Tokens:
         tokenizer = self.tokenizer
         starts = range(0, max(len(texts), 1), ENCODED_AT_ONCE)
         parts = [texts[start : start + ENCODED_AT_ONCE] for start in starts]
-        whole = (tokenizer(list(part), truncation=False, verbose=False) for part in parts)
+        alone = {"return_attention_mask": False, "return_token_type_ids": False}
+        whole = (tokenizer(list(part), truncation=False, verbose=False, **alone) for part in parts)
         counts = [len(ids) for encoding in whole for ids in encoding["input_ids"]]
         encodings = [self._encoding(part, self.limit, padding=True) for part in parts]
         encoding = {
