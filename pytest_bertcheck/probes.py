@@ -28,7 +28,6 @@ from .evidence import Evidence, outputs_to_array
 from .experiments import loaded_again, one_at_a_time, overfit, reject_no_predict
 from .messages import safe
 from .pipeline import NotPossible, Pipeline
-from .reference import FOLDS, cross_validated, readable, reference_model
 
 __all__ = [
     "PROBES",
@@ -402,6 +401,9 @@ def reference(run: Run) -> Fields:
     a row whose text it is to answer. Besides, the first is cross-validated on the training rows, to
     see whether their labels tell of the texts.
     """
+    # Models of scikit-learn take half a second to import: not where an observation is cached.
+    from .reference import FOLDS, cross_validated, readable, reference_model
+
     pipeline = run.pipeline
     assert pipeline.train_texts is not None
     y_train = Evidence(y_train=pipeline.y_train).y_train

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import get_scorer, get_scorer_names
 
 from .. import statistics
 from ..evidence import Evidence
@@ -960,6 +959,8 @@ def _scorer(
         raise TypeError(
             f"metric: expected a scorer's name or a function (y_true, y_pred), got {metric!r:.60}"
         )
+    from sklearn.metrics import get_scorer, get_scorer_names  # slow, and for this check alone
+
     if metric not in get_scorer_names():
         raise ValueError(
             f"metric: expected the name of a scikit-learn scorer, such as 'f1_macro', "
