@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ..evidence import outputs_to_array
 from ..progress import progress
 
-__all__ = ["BATCH_SIZE", "Forward", "in_batches", "relative_change"]
+__all__ = ["BATCH_SIZE", "Forward", "copied", "in_batches", "relative_change"]
 
 BATCH_SIZE = 32
 
@@ -73,6 +73,11 @@ def _ahead(function: Callable[[Any], Any], items: Iterable[Any], at_once: int) -
             yield begun.popleft().result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # whoever gave up waits no longer
+
+
+def copied(weights: Mapping[str, Sequence[Any]]) -> dict[str, list[npt.NDArray[Any]]]:
+    """Return arrays of groups of weights, arrays or tensors, that later steps do not change."""
+    return {group: [np.array(weight) for weight in these] for group, these in weights.items()}
 
 
 def relative_change(

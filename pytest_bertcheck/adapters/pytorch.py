@@ -8,7 +8,7 @@ from typing import Any
 
 from ..evidence import outputs_to_array
 from ..pipeline import FitStep, NotPossible
-from .batches import Forward, relative_change
+from .batches import Forward, copied, relative_change
 from .fingerprints import reject_own_code
 from .untrained import rate_for, shallow
 
@@ -129,14 +129,7 @@ def start_training(
         # Random embeddings tell words apart as well as learnt ones, and are most of the weights.
         fresh.get_input_embeddings().requires_grad_(False)
         # Each look costs a copy.
-        before = (
-            {}
-            if learning_rate is not None
-            else {
-                group: [weight.numpy().copy() for weight in weights]
-                for group, weights in _weights(fresh).items()
-            }
-        )
+        before = copied(_weights(fresh)) if learning_rate is None else {}
 
         def fit_step(texts: Sequence[str], y_true: Any) -> dict[str, float]:
             labels = torch.tensor(y_true, device=model.device)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..content import content_hash
 from ..pipeline import FitStep, NotPossible
-from .batches import Forward, relative_change
+from .batches import Forward, copied, relative_change
 from .fingerprints import config_of, reject_own_code
 from .keras import same_optimizer, training_content
 from .untrained import rate_for, shallow
@@ -125,7 +125,7 @@ def forward_of(model: Any) -> Callable[[Inputs], Forward]:
 
     def forward(inputs: Inputs) -> Forward:
         # A graph knows new weights, but neither another head nor another way to call the model.
-        now = (*inputs, vars(model).get("call"), *map(id, model.layers))
+        now = (*inputs, vars(model).get("call"), *model.layers)
         if now not in made:
             made.clear()
             made[now] = make(inputs)
@@ -164,14 +164,7 @@ def start_training(
         # Random embeddings tell words apart as well as learnt ones, and are most of the weights.
         fresh.get_input_embeddings().trainable = False
         # Each look costs a copy.
-        before = (
-            {}
-            if learning_rate is not None
-            else {
-                group: [weight.numpy() for weight in weights]
-                for group, weights in _weights(fresh).items()
-            }
-        )
+        before = copied(_weights(fresh)) if learning_rate is None else {}
 
         def step(inputs: Any, labels: Any) -> Any:
             with tf.GradientTape() as tape:

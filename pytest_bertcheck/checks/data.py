@@ -162,8 +162,8 @@ def classes_balanced(
     }
     signs = {"training-imbalanced": bool(ratio > max_imbalance_ratio)}
     name = quoted(names[largest], 10)
-    dominant = f"{share(int(counts[largest]), rows)} of {count(rows, 'training row')} are {name}"
-    description = f"{dominant}, {counts[smallest]:,} {quoted(names[smallest], 10)}"
+    part = f"{share(int(counts[largest]), rows)} of {count(rows, 'training row')}"
+    description = f"{part} are {name}, {counts[smallest]:,} {quoted(names[smallest], 10)}"
     # What most rows say is no accident of a few; so the answers may show that it did harm.
     dominates = ratio > max_imbalance_ratio and majority > 0.5
     judged = evidence.confusion is not None or _answers_are(evidence, largest)
@@ -179,7 +179,7 @@ def classes_balanced(
         if not harmful:
             others = rows - int(counts[largest])
             trained = statistics.clopper_pearson(others, rows, alpha / 2)[1]
-            p_value = 2 * _leaning(evidence.confusion, largest, trained)
+            p_value = 2 * _leaning(collapse, evidence.confusion.total, trained)
             harmful = p_value <= alpha
         p_value = min(1.0, p_value)
         stats["harm_p_value"] = p_value
@@ -188,7 +188,6 @@ def classes_balanced(
             summary = f"imbalanced, and the model copes: {description}"
             return Finding(Verdict.PASSED, summary, statistics=stats, p_value=p_value, signs=signs)
         answered = share(collapse.answered_others, collapse.others)
-        part = f"{share(int(counts[largest]), rows)} of {count(rows, 'training row')}"
         description = f"{name} is {part}, the answer to {answered} of others"
     elif evidence.answers is not None:
         summary = f"{description}: harmful? y_true would tell"
@@ -215,7 +214,7 @@ def classes_balanced(
     )
 
 
-def _leaning(confusion: statistics.Confusion, label: int, trained_others: float) -> float:
+def _leaning(collapse: Collapse, total: int, trained_others: float) -> float:
     """Test whether most rows of other labels get this one, though they are evaluated more often.
 
     ``trained_others`` is the share of the other labels in training, at most. A model that weighs
@@ -223,12 +222,10 @@ def _leaning(confusion: statistics.Confusion, label: int, trained_others: float)
     frequent, that is no good bargain any more. Null hypothesis: it is not, or at most half of its
     rows get the label. Both must be rejected: the larger p-value is returned.
     """
-    others = int(confusion.total - confusion.support[label])
-    answered = int(confusion.predicted[label] - confusion.hits[label])
     twice = min(1.0, 2 * trained_others)
     return max(
-        statistics.binomial_at_least(others, confusion.total, twice),
-        statistics.binomial_at_least(answered, others, 0.5),
+        statistics.binomial_at_least(collapse.others, total, twice),
+        statistics.binomial_at_least(collapse.answered_others, collapse.others, 0.5),
     )
 
 

@@ -410,31 +410,27 @@ def loss_matches_outputs(
             fix=f"{FROM_LOGITS};\nor class weights, regularisation, other rows, other weights: "
             "evaluate these rows once more",
         )
+    signs = {}
     least = _least_loss(evidence)
-    if least is None:
-        return Finding(
-            Verdict.PASSED,
-            f"no wrong form of the loss gives the reported one: {digits}",
-            statistics=stats,
+    if least is not None:
+        began, ended = _course_of_loss(evidence)
+        stats |= {"training_loss": ended, "least_cross_entropy": least}
+        signs["loss-out-of-reach"] = ended < min(began, least) / 2
+        poor = (
+            demonstrably_poor(evidence, alpha)
+            if evidence.reference_y_pred is None
+            else worse_than_reference(evidence, alpha)
         )
-    began, ended = _course_of_loss(evidence)
-    stats |= {"training_loss": ended, "least_cross_entropy": least}
-    signs = {"loss-out-of-reach": ended < min(began, least) / 2}
-    poor = (
-        demonstrably_poor(evidence, alpha)
-        if evidence.reference_y_pred is None
-        else worse_than_reference(evidence, alpha)
-    )
-    if signs["loss-out-of-reach"] and poor:
-        return Finding(
-            Verdict.FAILED,
-            f"loss of another kind: training ended at {ended:.3g}, outputs this flat cost at least "
-            f"{least:.3g}",
-            statistics=stats,
-            causes=("loss-misconfigured",),
-            fix=FROM_LOGITS,
-            signs=signs,
-        )
+        if signs["loss-out-of-reach"] and poor:
+            return Finding(
+                Verdict.FAILED,
+                f"loss of another kind: training ended at {ended:.3g}, outputs this flat cost at "
+                f"least {least:.3g}",
+                statistics=stats,
+                causes=("loss-misconfigured",),
+                fix=FROM_LOGITS,
+                signs=signs,
+            )
     return Finding(
         Verdict.PASSED,
         f"no wrong form of the loss gives the reported one: {digits}",

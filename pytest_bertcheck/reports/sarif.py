@@ -12,7 +12,7 @@ from pytest_bertcheck import __version__
 
 from ..diagnosis import TABLE, Row
 from ..findings import CAUSES, Finding, Verdict
-from ..messages import first_line, render_finding, safe
+from ..messages import DOCS, first_line, render_finding, safe
 from .results import Result, Results
 
 __all__ = ["render_sarif"]
@@ -51,7 +51,7 @@ def render_sarif(results: Results) -> str:
 
 def _rule(code: str, stage: str, meaning: str) -> dict[str, Any]:
     row = TABLE.get(code, Row())
-    advice = [part for part in (row.fix, row.settled_by, f"docs/checks.md#{code}") if part]
+    advice = [part for part in (row.fix, row.settled_by, f"{DOCS}#{code}") if part]
     return {
         "id": code,
         "shortDescription": {"text": meaning},
