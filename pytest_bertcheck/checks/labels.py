@@ -218,11 +218,15 @@ def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     Examples are taken as independent. A healthy model, whose every label is answered with itself
     at least as often as with any other one, fails with probability at most ``alpha``.
 
-    A label without examples closes the cycle that ends in it, since its own row tells nothing.
+    A label that is answered as often with several others points to the one that no other label
+    means, if that is a single one. A label without examples closes the cycle that ends in it, since
+    its own row tells nothing.
+
     Swapped labels and a strong confusion cannot be told apart, and the finding is inconclusive,
     where unswapping leaves less than half of the moved labels' or of all examples right, or answers
-    that ``reference_y_pred`` is still far better than (see :func:`far_below`), or where one label
-    alone shows it, which a model that leans to one answer may well miss: the others of
+    that ``reference_y_pred`` is still far better than (see :func:`far_below`); where a label that
+    stays is answered with what a moved one means at least as often as that one is; or where one
+    label alone shows it, which a model that leans to one answer may well miss: the others of
     its cycle have to point the same way too (the same test without the strongest label, at 0.1).
 
     With logits, a swap is told from a head that was never loaded: a trained model is as sure of
@@ -247,7 +251,8 @@ def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
             signs={"permutation-recovered": False},
         )
     errors = confusion.largest_errors()
-    cycles = _cycles(confusion, errors)
+    target = _targets(confusion, errors)
+    cycles = _cycles(target)
     tried = [min(1.0, len(cycles) * _p_value(confusion, errors, cycle)) for cycle in cycles]
     swapped = [cycle for cycle, p_value in zip(cycles, tried, strict=True) if p_value <= alpha]
     numbers: dict[str, Any] = {"accuracy": hits / total, "examples": total}
@@ -264,9 +269,7 @@ def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     for cycle in swapped:
         permutation[cycle] = np.roll(cycle, -1)
     moved = [label for cycle in swapped for label in cycle]
-    # A label without examples has a target that closes its cycle, and no counts.
-    to_target = np.where(errors.label == permutation, errors.count, 0)
-    recovered = int(to_target[moved].sum())
+    recovered = int(errors.count[moved].sum())
     after = hits - int(confusion.hits[moved].sum()) + recovered
     names = evidence.names
     numbers |= {
@@ -279,7 +282,8 @@ def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     rights = f"{share(hits, total)} right, unswapped {share(after, total)}"
     lone = any(_without_its_strongest(confusion, errors, cycle) > 0.1 for cycle in swapped)
     too_few = 2 * after < total or 2 * recovered < confusion.support[moved].sum()
-    if lone or too_few or _far_below_still(evidence, permutation, alpha):
+    contested = _contested(confusion, errors, target, moved)
+    if lone or too_few or contested or _far_below_still(evidence, permutation, alpha):
         return Finding(
             Verdict.INCONCLUSIVE,
             f"swapped or confused labels? {goes}; {rights}",
@@ -306,7 +310,7 @@ def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
                 (
                     names[label],
                     names[permutation[label]],
-                    f"{to_target[label]:,}",
+                    f"{errors.count[label]:,}",
                     f"{confusion.hits[label]:,}",
                 )
                 for label in moved
@@ -332,11 +336,21 @@ def _unswap(names: Sequence[str], permutation: npt.NDArray[Any]) -> str:
     return _mapping_to_paste(corrected)
 
 
-def _cycles(confusion: Confusion, errors: LargestErrors) -> list[list[int]]:
-    """Return the labels that point to one another in a cycle, each label before its target."""
+def _targets(confusion: Confusion, errors: LargestErrors) -> npt.NDArray[np.int64]:
+    """Return the label that each one points to, or -1."""
     points = (errors.count > 0) & (errors.count >= confusion.hits)
-    target = np.where(points, errors.label, -1)
-    pointed_at = np.bincount(target[points], minlength=confusion.num_labels)
+    tied = points & (errors.count == errors.next_count)
+    target = np.where(points & ~tied, errors.label, -1)
+    # No two labels mean the same one: a tie is settled where one label of it alone is still free.
+    free = confusion.hits <= errors.count
+    free[target[target >= 0]] = False
+    cells = confusion.cells.tocoo()
+    row, column = cells.row, cells.col
+    left = tied[row] & (cells.data == errors.count[row]) & (row != column) & free[column]
+    row, column = row[left], column[left]
+    alone = np.bincount(row, minlength=confusion.num_labels)[row] == 1
+    target[row[alone]] = column[alone]
+    pointed_at = np.bincount(target[target >= 0], minlength=confusion.num_labels)
     for end in np.flatnonzero((confusion.support == 0) & (pointed_at == 1)):
         # Walk back to the label that nothing points to: the one that this label must mean.
         start, seen = int(end), {int(end)}
@@ -347,6 +361,26 @@ def _cycles(confusion: Confusion, errors: LargestErrors) -> list[list[int]]:
             seen.add(start)
         if pointed_at[start] == 0:
             target[end] = start
+    return target
+
+
+def _contested(
+    confusion: Confusion,
+    errors: LargestErrors,
+    target: npt.NDArray[np.int64],
+    moved: list[int],
+) -> bool:
+    """Whether a label that stays is answered with what a moved one means, and as often."""
+    stays = target >= 0
+    stays[moved] = False
+    claims = np.zeros(confusion.num_labels, dtype=np.int64)
+    np.maximum.at(claims, target[stays], errors.count[stays])
+    seen = [label for label in moved if confusion.support[label]]
+    return bool((claims[target[seen]] >= errors.count[seen]).any())
+
+
+def _cycles(target: npt.NDArray[np.int64]) -> list[list[int]]:
+    """Return the labels that point to one another in a cycle, each label before its target."""
     cycles = []
     done: set[int] = set()
     for first in np.flatnonzero(target >= 0).tolist():
