@@ -201,7 +201,8 @@ skipped_probes=(16,), example_keys=(2,))
         ImportError
             If the framework of the model is not installed.
         ValueError
-            If the folder holds no such model, or a tokenizer is missing.
+            If the folder holds no such model, or a tokenizer is missing. Its weights are read once
+            the pipeline is called: what was observed in an earlier run needs none.
         """
         from .adapters.transformers import parts_of
 

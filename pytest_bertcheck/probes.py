@@ -345,8 +345,11 @@ def reloaded(run: Run) -> Fields:
         predict = run.call("load", loaded_again, pipeline.load, pipeline.timeout)
         reject_no_predict(predict)
         outputs = run.call("load", predict, sample)
+        # An adapter says so of what it loads.
+        unloaded = getattr(predict, "unloaded_weights", None)
         del predict
-    return {"reloaded_logits": run.scores(outputs, sample, "reloaded_logits")}
+    found = {"reloaded_logits": run.scores(outputs, sample, "reloaded_logits")}
+    return found if unloaded is None else {**found, "unloaded_weights": unloaded}
 
 
 def tail(run: Run) -> Fields:
@@ -468,7 +471,7 @@ PROBES: tuple[Probe, ...] = (
     ),
     Probe(
         reloaded,
-        ("reloaded_logits",),
+        ("reloaded_logits", "unloaded_weights"),
         ("load",),
         "head or encoder random, maps rebuilt per run, tokenizer fitted again",
     ),

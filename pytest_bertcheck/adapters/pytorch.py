@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,15 @@ from .batches import Forward, copied, relative_change
 from .fingerprints import reject_own_code
 from .untrained import rate_for, shallow
 
-__all__ = ["content_of", "embedding_rows", "forward_of", "load", "start_training"]
+__all__ = [
+    "content_of",
+    "embedding_rows",
+    "forward_of",
+    "load",
+    "optimizer_content",
+    "precision",
+    "start_training",
+]
 
 Inputs = Mapping[str, Any]
 
@@ -70,16 +79,24 @@ def content_of(model: Any, optimizer: Any) -> list[Any]:
             ]
             for name, weight in weights
         ],
-        _optimizer_content(optimizer, model),
+        optimizer_content(
+            optimizer, {id(weight): name for name, weight in model.named_parameters()}
+        ),
     ]
 
 
-def _optimizer_content(optimizer: Any, model: Any) -> list[Any]:
+def optimizer_content(optimizer: Any, names: Mapping[int, str]) -> list[Any]:
+    """Return what a step of the optimizer depends on, with the names of the model's weights by id.
+
+    Raises
+    ------
+    NotPossible
+        If it is code that is none of a known library.
+    """
     if optimizer is None:
         return []
     optimizer = _unwrapped(optimizer)
     reject_own_code(type(optimizer))
-    names = {id(weight): name for name, weight in model.named_parameters()}
     return [
         type(optimizer).__qualname__,
         *(
@@ -90,6 +107,12 @@ def _optimizer_content(optimizer: Any, model: Any) -> list[Any]:
             for group in optimizer.param_groups
         ),
     ]
+
+
+def precision() -> str:
+    """Return in which precision a model is loaded that says nothing of it."""
+    torch = sys.modules.get("torch")  # else nobody has set a default
+    return "torch.float32" if torch is None else str(torch.get_default_dtype())
 
 
 def _unwrapped(optimizer: Any) -> Any:

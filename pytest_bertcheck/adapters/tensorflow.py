@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,15 @@ from .fingerprints import config_of, reject_own_code
 from .keras import same_optimizer, training_content
 from .untrained import rate_for, shallow
 
-__all__ = ["content_of", "embedding_rows", "forward_of", "load", "start_training"]
+__all__ = [
+    "content_of",
+    "embedding_rows",
+    "forward_of",
+    "load",
+    "optimizer_content",
+    "precision",
+    "start_training",
+]
 
 Inputs = Mapping[str, Any]
 
@@ -73,16 +82,36 @@ def content_of(model: Any, optimizer: Any) -> list[Any]:
     import tf_keras
 
     _reject_own_code(model)
-    given = "" if optimizer is None else config_of(optimizer.get_config())
     return [
         type(model).__qualname__,
         str(model.compute_dtype),
         # Their names are numbered by how many models there were before.
         [[content_hash(weight.numpy()), bool(weight.trainable)] for weight in model.weights],
         [bool(layer.trainable) for layer in model.layers],
-        [type(optimizer).__qualname__, given],
+        optimizer_content(optimizer, {}),
         training_content(tf_keras, model),
     ]
+
+
+def optimizer_content(optimizer: Any, names: Mapping[int, str]) -> list[str]:
+    """Return what a step of the optimizer depends on; it names no weights.
+
+    Raises
+    ------
+    NotPossible
+        If some of it is code that is none of a known library.
+    """
+    return (
+        []
+        if optimizer is None
+        else [type(optimizer).__qualname__, config_of(optimizer.get_config())]
+    )
+
+
+def precision() -> str:
+    """Return in which precision a model is loaded that says nothing of it."""
+    tf_keras = sys.modules.get("tf_keras")  # else nobody has set a policy
+    return "float32" if tf_keras is None else str(tf_keras.mixed_precision.global_policy().name)
 
 
 def _reject_own_code(model: Any) -> None:

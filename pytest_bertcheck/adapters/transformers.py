@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +18,7 @@ import numpy.typing as npt
 from ..assertions import history_fields
 from ..evidence import label_names_of
 from ..pipeline import NotPossible
+from . import pytorch, tensorflow
 from .batches import Forward, in_batches
 from .fingerprints import files_in, reject_own_code, with_fingerprint
 
@@ -30,6 +34,11 @@ ENCODED_AT_ONCE = 256
 """Texts that are encoded at a time: of a whole text the tokenizer holds far more than its ids."""
 
 Array = npt.NDArray[Any]
+
+NEEDS_A_FRAMEWORK = (
+    "a transformers model needs PyTorch, or TensorFlow and transformers 4.x: "
+    "pip install 'pytest-bertcheck[torch]' or 'pytest-bertcheck[tensorflow]' ({})"
+)
 
 MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -57,59 +66,38 @@ def parts_of(
     model: Any, tokenizer: Any = None, optimizer: Any = None, **parts: Any
 ) -> dict[str, Any]:
     """Return the parts of a pipeline that the model and its tokenizer tell by themselves."""
+    if isinstance(model, (str, Path)):
+        return _parts_of_saved(Path(model), tokenizer, optimizer, parts)
     recorded: dict[str, Any] = {}
-    folder = Path(model) if isinstance(model, (str, Path)) else None
     served = trainer = None
-    if folder is not None:
-        backend = _backend_of(folder)
-        model, recorded["unloaded_weights"] = _load(backend, folder)
-        tokenizer = tokenizer or _load_tokenizer(folder)
-    elif hasattr(model, "postprocess"):  # a TextClassificationPipeline
+    if hasattr(model, "postprocess"):  # a TextClassificationPipeline
         served, tokenizer, model = model, tokenizer or model.tokenizer, model.model
-        backend = _backend_of(model)
     elif hasattr(model, "state") and hasattr(model, "args"):  # a Trainer
         trainer = model
         recorded = _recorded_by(trainer)
         given = getattr(trainer, "processing_class", None) or getattr(trainer, "tokenizer", None)
         tokenizer, optimizer = tokenizer or given, optimizer or trainer.optimizer
         model = trainer.model
-        backend = _backend_of(model)
-    else:
-        backend = _backend_of(model)
+    backend = _backend_of(model)
     if tokenizer is None:
         raise ValueError("tokenizer: expected the model's tokenizer, got none")
-    limit = parts.pop("max_length", None) or _max_length(tokenizer, model.config)
-    tokens = _Tokens(tokenizer, limit)
-    recorded |= {
-        "embedding_rows": backend.embedding_rows(model),
-        "tokenizer_size": len(tokenizer),
-        "pad_token_id": model.config.pad_token_id,
-        **(parts.pop("recorded", None) or {}),
-    }
+    tokens = _Tokens(
+        tokenizer, parts.pop("max_length", None) or _max_length(tokenizer, model.config)
+    )
+    recorded["embedding_rows"] = backend.embedding_rows(model)
     forward_for = backend.forward_of(model)
-    predict = _predict(forward_for, tokens.inputs_of)
-    padded = _predict(forward_for, tokens.padded_inputs_of)
+    predict: Any = _Predict(forward_for, tokens.inputs_of)
+    padded: Any = _Predict(forward_for, tokens.padded_inputs_of)
     if served is not None:
         predict = _predict_served(served)
     if trainer is not None:
         predict, padded = _evaluating(model, predict), _evaluating(model, padded)
-    own: dict[str, Any] = {
+    own = {
+        **_told_by(model.config, tokens, recorded, parts),
         "predict": predict,
         "predict_padded": padded,
-        "encode": tokens.encode,
-        "label_names": label_names_of(model.config.id2label),
-        # A config that was given id2label alone may say nothing.
-        "label2id_names": model.config.label2id
-        and label_names_of(model.config.label2id, "label2id"),
-        "max_length": limit,
-        "recorded": recorded,
+        "start_training": backend.start_training(model, tokens.short_inputs_of, optimizer),
     }
-    if folder is None or "train_texts" in parts:  # of a model that is only served, nobody asks
-        own["start_training"] = backend.start_training(model, tokens.short_inputs_of, optimizer)
-    if folder is not None:
-        own["load"] = lambda: _predict(
-            backend.forward_of(_load(backend, folder)[0]), tokens.inputs_of
-        )
 
     def content() -> list[Any]:
         return [
@@ -117,10 +105,80 @@ def parts_of(
             model.config.to_json_string(use_diff=False),
             _tokenizer_content(tokenizer),
             None if served is None else _served_content(served),
-            None if folder is None else files_in(folder),
         ]
 
     return with_fingerprint(own, parts, content)
+
+
+def _parts_of_saved(
+    folder: Path, tokenizer: Any, optimizer: Any, parts: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the parts of a pipeline that a folder tells; its model is loaded once it is called.
+
+    What was observed in an earlier run needs neither the model nor its framework.
+    """
+    backend = _backend_of_saved(folder)
+    import transformers
+
+    config = _read(folder, "a saved transformers model", transformers.AutoConfig)
+    tokenizer = tokenizer or _read(folder, "the model's tokenizer too", transformers.AutoTokenizer)
+    tokens = _Tokens(tokenizer, parts.pop("max_length", None) or _max_length(tokenizer, config))
+
+    @cache
+    def model() -> Any:
+        return _load(backend, folder)[0]
+
+    @cache
+    def forward_of_model() -> Callable[[Mapping[str, Any]], Forward]:
+        return backend.forward_of(model())  # type: ignore[no-any-return]
+
+    def forward_for(inputs: Mapping[str, Any]) -> Forward:
+        return forward_of_model()(inputs)
+
+    def load() -> Any:
+        again, unloaded = _load(backend, folder)
+        return _Predict(backend.forward_of(again), tokens.inputs_of, unloaded)
+
+    def start_training(learning_rate: float | None) -> Any:
+        return backend.start_training(model(), tokens.short_inputs_of, optimizer)(learning_rate)
+
+    own = {
+        **_told_by(config, tokens, {"embedding_rows": getattr(config, "vocab_size", None)}, parts),
+        "predict": _Predict(forward_for, tokens.inputs_of),
+        "predict_padded": _Predict(forward_for, tokens.padded_inputs_of),
+        "load": load,
+    }
+    if "train_texts" in parts:  # of a model that is only served, nobody asks
+        own["start_training"] = start_training
+
+    def content() -> list[Any]:
+        return [
+            backend.precision(),
+            backend.optimizer_content(optimizer, {}),
+            files_in(folder),
+            _tokenizer_content(tokenizer),
+        ]
+
+    return with_fingerprint(own, parts, content)
+
+
+def _told_by(
+    config: Any, tokens: _Tokens, recorded: dict[str, Any], parts: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the parts of a pipeline that tokenizer and config tell without the model."""
+    return {
+        "encode": tokens.encode,
+        "label_names": label_names_of(config.id2label),
+        # A config that was given id2label alone may say nothing.
+        "label2id_names": config.label2id and label_names_of(config.label2id, "label2id"),
+        "max_length": tokens.limit,
+        "recorded": {
+            **recorded,
+            "tokenizer_size": len(tokens.tokenizer),
+            "pad_token_id": config.pad_token_id,
+            **(parts.pop("recorded", None) or {}),
+        },
+    }
 
 
 def _tokenizer_content(tokenizer: Any) -> list[Any]:
@@ -148,69 +206,63 @@ def _served_content(pipeline: Any) -> list[Any]:
 
 
 def _backend_of(model: Any) -> ModuleType:
-    """Return the module of the framework of a model, or of the one that saved a folder.
+    """Return the module of the framework of a model.
+
+    Raises
+    ------
+    TypeError
+        If it is no model of transformers.
+    """
+    modules = {base.__module__.partition(".")[0] for base in type(model).__mro__}
+    if not {"torch", "tf_keras", "keras", "tensorflow"} & modules or not hasattr(model, "config"):
+        raise TypeError(
+            "from_transformers: expected a transformers model, a folder, a "
+            f"TextClassificationPipeline or a Trainer, got {type(model).__name__}"
+        )
+    return pytorch if "torch" in modules else tensorflow
+
+
+def _backend_of_saved(folder: Path) -> ModuleType:
+    """Return the module of the framework that can load a folder; that itself is not imported.
 
     Raises
     ------
     ImportError
         If it is not installed.
-    TypeError
-        If it is no model of transformers.
     """
-    if isinstance(model, Path):
-        # A folder that both can read goes to the one that is there.
-        by_torch = importlib.util.find_spec("torch") is not None
-        by_torch &= not (model / "tf_model.h5").is_file()
-    else:
-        modules = {base.__module__.partition(".")[0] for base in type(model).__mro__}
-        by_torch = "torch" in modules
-        if not {"torch", "tf_keras", "keras", "tensorflow"} & modules or not hasattr(
-            model, "config"
-        ):
-            raise TypeError(
-                "from_transformers: expected a transformers model, a folder, a "
-                f"TextClassificationPipeline or a Trainer, got {type(model).__name__}"
-            )
-    if by_torch:
-        from . import pytorch
-
-        return pytorch
-    try:
-        import tensorflow  # noqa: F401  # named in the message if it is what is missing
-        import transformers
-
-        transformers.TFAutoModelForSequenceClassification  # noqa: B018  # gone in 5.x
-    except (ImportError, AttributeError, RuntimeError) as error:
-        raise ImportError(
-            "a transformers model needs PyTorch, or TensorFlow and transformers 4.x: "
-            f"pip install 'pytest-bertcheck[torch]' or 'pytest-bertcheck[tensorflow]' ({error})"
-        ) from error
-    from . import tensorflow as backend
-
-    return backend
+    # A folder that both can read goes to the one that is there.
+    by_torch = find_spec("torch") is not None and not (folder / "tf_model.h5").is_file()
+    for name in ("transformers", "torch" if by_torch else "tensorflow"):
+        if find_spec(name) is None:
+            raise ImportError(NEEDS_A_FRAMEWORK.format(f"{name} is not installed"))
+    if not by_torch and int((found := version("transformers")).partition(".")[0]) >= 5:
+        raise ImportError(NEEDS_A_FRAMEWORK.format(f"transformers is {found}"))
+    return pytorch if by_torch else tensorflow
 
 
 def _load(backend: ModuleType, folder: Path) -> tuple[Any, list[str]]:
     """Return the model and the names of the weights that loading left at random values."""
-    if not (folder / "config.json").is_file():
-        raise ValueError(f"{folder}: expected a saved transformers model, got no config.json")
     try:
         model, info = backend.load(folder)
+    except (ImportError, AttributeError, RuntimeError) as error:
+        raise ImportError(NEEDS_A_FRAMEWORK.format(error)) from error
     except (OSError, ValueError) as error:
-        message = str(error).splitlines()[0]
-        raise ValueError(f"{folder}: expected a saved transformers model: {message}") from error
+        raise _unreadable(folder, "a saved transformers model", error) from error
     mismatched = [str(key[0] if isinstance(key, tuple) else key) for key in info["mismatched_keys"]]
     return model, [*sorted(map(str, info["missing_keys"])), *mismatched]
 
 
-def _load_tokenizer(folder: Path) -> Any:
-    import transformers
-
+def _read(folder: Path, expected: str, auto: Any) -> Any:
+    if not (folder / "config.json").is_file():
+        raise ValueError(f"{folder}: expected a saved transformers model, got no config.json")
     try:
-        return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        return auto.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
-        message = str(error).splitlines()[0]
-        raise ValueError(f"{folder}: expected the model's tokenizer too: {message}") from error
+        raise _unreadable(folder, expected, error) from error
+
+
+def _unreadable(folder: Path, expected: str, error: Exception) -> ValueError:
+    return ValueError(f"{folder}: expected {expected}: {str(error).splitlines()[0]}")
 
 
 def _recorded_by(trainer: Any) -> dict[str, Any]:
@@ -294,14 +346,19 @@ class _Tokens:
         return {name: encoding[name] for name in MODEL_INPUTS if name in encoding}
 
 
-def _predict(
-    forward_for: Callable[[Mapping[str, Any]], Forward],
-    inputs_of: Callable[[Sequence[str]], Mapping[str, Any]],
-) -> Callable[[Sequence[str]], Any]:
-    def predict(texts: Sequence[str]) -> Any:
-        return in_batches(forward_for(inputs_of(texts[:1])), texts, inputs_of)
+@dataclass(frozen=True)
+class _Predict:
+    """Texts to logits, through a model.
 
-    return predict
+    ``unloaded_weights`` are the names of the weights that loading left at random values.
+    """
+
+    forward_for: Callable[[Mapping[str, Any]], Forward]
+    inputs_of: Callable[[Sequence[str]], Mapping[str, Any]]
+    unloaded_weights: Sequence[str] | None = None
+
+    def __call__(self, texts: Sequence[str]) -> Any:
+        return in_batches(self.forward_for(self.inputs_of(texts[:1])), texts, self.inputs_of)
 
 
 def _evaluating(

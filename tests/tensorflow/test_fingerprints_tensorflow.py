@@ -150,12 +150,39 @@ def test_code_of_ones_own_has_no_fingerprint(keras) -> None:
 
 
 def test_a_saved_model_is_cached(pytester, model_folder) -> None:
-    """The second run of a saved model reads what the first observed."""
+    """The second run of a saved model reads what the first observed, and needs no TensorFlow."""
     data = pytester.path / "mails.csv"
     rows = "".join(f"{text},{label}\n" for text, label in zip(TEXTS, Y_TRUE, strict=True))
     data.write_text("text,label\n" + rows)
+    pytester.makeconftest(
+        """
+        import sys
+
+        def pytest_terminal_summary(terminalreporter):
+            terminalreporter.write_line(f"TensorFlow: {'tensorflow' in sys.modules}")
+        """
+    )
     options = (f"--bertcheck-model={model_folder}", f"--bertcheck-data={data}", "--bertcheck-cache")
     first, second = (pytester.runpytest_subprocess(*options) for _ in range(2))
     assert first.ret == second.ret
     first.stdout.no_fnmatch_line("*not cached*")
-    second.stdout.fnmatch_lines(["*observed in an earlier run*"])
+    first.stdout.fnmatch_lines(["TensorFlow: True"])
+    second.stdout.fnmatch_lines(["*observed in an earlier run*", "TensorFlow: False"])
+
+
+def test_the_precision_and_the_optimizer_of_a_saved_model_are_part_of_it(model_folder) -> None:
+    """A model that is loaded later is loaded under the policy of Keras, and trained as is said."""
+    import tf_keras
+
+    before = tf_keras.mixed_precision.global_policy()
+    seen = [transformers_fingerprint(model_folder)]
+    try:
+        tf_keras.mixed_precision.set_global_policy("mixed_bfloat16")
+        seen.append(transformers_fingerprint(model_folder))
+    finally:
+        tf_keras.mixed_precision.set_global_policy(before)
+    for rate in (1e-3, 1e-4):
+        adam = tf_keras.optimizers.Adam(rate)
+        seen.append(transformers_fingerprint(model_folder, optimizer=adam))
+    assert len(seen) == len(set(seen))
+    assert seen[0] == transformers_fingerprint(model_folder)

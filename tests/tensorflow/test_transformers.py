@@ -131,7 +131,7 @@ def test_safetensors_written_by_pytorch_are_loaded(tmp_path: Path) -> None:
     pipeline = Pipeline.from_transformers(
         folder, texts=["a first text", "another one"] * 4, y_true=[0, 1] * 4, max_length=8
     )
-    unloaded = pipeline.recorded["unloaded_weights"]
+    unloaded = pipeline.observe().unloaded_weights.tolist()
     assert unloaded
     assert all("classifier" in name for name in unloaded)
 
@@ -198,6 +198,21 @@ def test_folder_without_a_model_is_a_usage_error(pytester: pytest.Pytester) -> N
     write_csv(pytester.path / "mails.csv")
     result = pytester.runpytest_subprocess(
         "--bertcheck", "--bertcheck-model=empty", "--bertcheck-data=mails.csv"
+    )
+    assert 4 == result.ret
+    assert "expected a saved transformers model" in result.stdout.str() + result.stderr.str()
+
+
+def test_a_folder_with_broken_weights_is_a_usage_error(
+    pytester: pytest.Pytester, model_folder: Path
+) -> None:
+    """Weights that cannot be read exit with 4, and name the folder."""
+    folder = copy(model_folder, pytester.path / "broken")
+    for path in folder.glob("tf_model.h5"):
+        path.write_bytes(path.read_bytes()[:1000])
+    write_csv(pytester.path / "mails.csv")
+    result = pytester.runpytest_subprocess(
+        "--bertcheck", "--bertcheck-model=broken", "--bertcheck-data=mails.csv"
     )
     assert 4 == result.ret
     assert "expected a saved transformers model" in result.stdout.str() + result.stderr.str()
