@@ -21,6 +21,7 @@ from scipy.special import log_softmax, softmax
 
 from pytest_bertcheck import Evidence
 from pytest_bertcheck.checks.outputs import label_weights
+from pytest_bertcheck.reference import FOLDS
 from pytest_bertcheck.statistics import confusion_matrix
 
 __all__ = [
@@ -464,7 +465,7 @@ def references(
 
     The reference has up to 1 / LEAST_OF_SKILL of the model's skill, by one of the scales of
     ``far_below``; it errs on the same rows as the model, or on others. A ``weak`` one guesses
-    every other answer. On training rows that it did not see, up to a third of its skill is lost,
+    every other answer. On training rows that it did not see, up to a fifth of its skill is lost,
     as if skill grew in proportion to the rows that are left in cross-validation.
     """
     n, num_labels = len(y_true), len(prior)
@@ -488,7 +489,7 @@ def references(
         _, own = model.answer(generator, y_true)
         return drawn(y_true, np.where(generator.random(n) < alike, y_pred, own))
 
-    lost = generator.choice([0.0, 1 / 3, generator.uniform(0, 1 / 3)])
+    lost = generator.choice([0.0, 1 / FOLDS, generator.uniform(0, 1 / FOLDS)])
     unseen = drawn(y_train, model.answer(generator, y_train)[1])
     most_frequent = np.bincount(y_true).argmax()
     whole = answers()

@@ -405,7 +405,7 @@ def reference(run: Run) -> Fields:
     see whether their labels tell of the texts.
     """
     # Models of scikit-learn take half a second to import: not where an observation is cached.
-    from .reference import FOLDS, cross_validated, readable, reference_model
+    from .reference import FEWEST_ROWS, cross_validated, readable, reference_model
 
     pipeline = run.pipeline
     assert pipeline.train_texts is not None
@@ -423,7 +423,7 @@ def reference(run: Run) -> Fields:
     model = reference_model().fit(texts, y_train[unseen])
     found = {"reference_y_pred": model.predict(pipeline.texts)}
     num_labels = Evidence(**run.fields).num_labels or 2
-    if counts.min() >= FOLDS and y_train.min() >= 0 and y_train.max() < num_labels:
+    if counts.min() >= FEWEST_ROWS and y_train.min() >= 0 and y_train.max() < num_labels:
         answers, probabilities = cross_validated(pipeline.train_texts, y_train, num_labels)
         found["train_reference_y_pred"] = answers
         found["train_reference_probabilities"] = probabilities

@@ -746,8 +746,8 @@ def sound_labels(num_labels):
 
 
 @pytest.mark.parametrize("num_labels", [2, 5])
-def test_two_thirds_of_the_skill_fail_no_more_often_than_allowed(num_labels):
-    """At the edge, a third of the skill lost to cross-validation, at most 5 % of 500 fail."""
+def test_four_fifths_of_the_skill_fail_no_more_often_than_allowed(num_labels):
+    """At the edge, a fifth of the skill lost to cross-validation, at most 5 % of 500 fail."""
     generator = np.random.default_rng(num_labels)
     failed = 0
     for _ in range(500):
@@ -756,7 +756,7 @@ def test_two_thirds_of_the_skill_fail_no_more_often_than_allowed(num_labels):
         y_train = np.arange(m) % num_labels
         skill = generator.uniform(0.3, 1)
         answers = []
-        for labels, kept in ((y_true, skill), (y_train, 2 / 3 * skill)):
+        for labels, kept in ((y_true, skill), (y_train, 0.8 * skill)):
             right = 1 / num_labels + kept * (1 - 1 / num_labels)
             hit = generator.random(len(labels)) < right
             answers.append(np.where(hit, labels, (labels + 1) % num_labels))

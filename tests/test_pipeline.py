@@ -249,7 +249,7 @@ def test_the_reference_is_not_asked_what_it_was_taught():
 
 
 def test_a_rare_training_label_is_not_cross_validated():
-    """With fewer rows of a label than folds there is no cross-validation, but a reference."""
+    """With a single row of a label there is no cross-validation, but a reference."""
     y_train = RUN.y_train.copy()
     y_train[0] = 7
     with warnings.catch_warnings():

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from pytest_bertcheck import Pipeline
-from pytest_bertcheck.reference import FOLDS, cross_validated, readable, reference_model
+from pytest_bertcheck.reference import FEWEST_ROWS, cross_validated, readable, reference_model
 
 from .simulate import trained, write_texts
 
@@ -113,7 +113,7 @@ def test_training_ids_out_of_range_leave_out_the_probabilities(wrong):
     """Ids that the outputs have no column for are for labels_valid to report, not to store."""
     run = trained(3)
     y_train = run.y_train.copy()
-    y_train[: 2 * FOLDS] = wrong
+    y_train[: 2 * FEWEST_ROWS] = wrong
     evidence = Pipeline(
         run.logits, run.texts, run.y_true, train_texts=run.train_texts, y_train=y_train
     ).observe()

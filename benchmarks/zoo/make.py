@@ -20,7 +20,7 @@ import numpy.typing as npt
 from scipy.special import softmax
 
 from pytest_bertcheck import Evidence
-from pytest_bertcheck.reference import FOLDS, cross_validated, reference_model
+from pytest_bertcheck.reference import FEWEST_ROWS, cross_validated, reference_model
 from pytest_bertcheck.statistics import paired_worse
 
 from . import models
@@ -290,7 +290,7 @@ class Trained:
         texts, labels = self.split.train
         model = reference_model().fit(texts, labels)
         found = {"reference_y_pred": model.predict(self.split.evaluation[0])}
-        if np.bincount(labels).min() >= FOLDS:
+        if np.bincount(labels).min() >= FEWEST_ROWS:
             answers, probabilities = cross_validated(texts, labels, len(self.split.label_names))
             found["train_reference_y_pred"] = answers
             found["train_reference_probabilities"] = probabilities

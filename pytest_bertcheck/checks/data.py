@@ -837,7 +837,7 @@ FEWEST_TO_LEARN = 20
     limits={"min_share_of_skill": (0, 1)},
 )
 def labels_as_predictable(
-    evidence: Evidence, *, alpha: float = ALPHA, min_share_of_skill: float = 2 / 3
+    evidence: Evidence, *, alpha: float = ALPHA, min_share_of_skill: float = 0.8
 ) -> Finding:
     """Are the training labels as predictable from their texts as the evaluation labels?
 
@@ -845,7 +845,7 @@ def labels_as_predictable(
     rows that it did not see (cross-validation) as often as those of the evaluation set, unless
     they are wrong more often. Null hypothesis: it keeps ``min_share_of_skill`` of its skill, on
     rows balanced as in the evaluation set; labels with fewer than 20 training rows are left out.
-    Cross-validation learns from two thirds of the rows: no more is kept where skill grows in
+    Cross-validation learns from four fifths of the rows: no more is kept where skill grows in
     proportion to the rows, and it grows more slowly. Test: :func:`~.statistics.skill_below`; it
     fails with probability at most ``alpha``.
 
