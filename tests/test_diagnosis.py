@@ -438,6 +438,23 @@ def test_outputs_that_rank_the_labels_of_a_balanced_training_are_no_imbalance():
     assert "class-imbalance" not in [cause.code for cause in diagnose(evidence).causes]
 
 
+@pytest.mark.parametrize(
+    ("reference", "cause"),
+    [(np.zeros(300, int), "class-imbalance"), (TURNS, "learning-rate-too-high")],
+    ids=["collapses too", "learns"],
+)
+def test_a_reference_tells_a_high_rate_from_an_imbalance(reference, cause):
+    """What no learning rate can do is the imbalance's work; what the reference learns is not."""
+    y_train = np.zeros(300, int)
+    y_train[[20, 90, 150, 260]], y_train[[40, 120, 200, 280]] = 1, 2
+    evidence = Evidence(
+        logits=collapsed_outputs(1e-6, offset=3.0), y_true=TURNS, y_train=y_train,
+        reference_y_pred=reference, learning_rate=[1e-3] * 20, loss=[1.1] + [0.1] * 19,
+        val_loss=[0.3, 0.2],
+    )  # fmt: skip
+    assert cause == top(diagnose(evidence))
+
+
 @pytest.mark.parametrize("history", [
     {"loss": [1.1, 1.1], "val_loss": [1.1, 1.1], "learning_rate": [1e-3, 1e-3]}, {},
 ], ids=["a high rate", "no history"])  # fmt: skip
