@@ -541,6 +541,7 @@ class Gate:
         self.made_by: WeakKeyDictionary[Pipeline, list[str]] = WeakKeyDictionary()
         self.notes: dict[str, None] = {}
         self._sent: set[str] = set()
+        self._mistakes: dict[str, str] = {}
         self.store = observations.Store(_cache_folder(config) if settings.cache else None)
         config.add_cleanup(observations.use(self.store))
         self._add_hosts_to_args()
@@ -623,9 +624,13 @@ class Gate:
         if not _is_check(item):
             return report
         error = call.excinfo.value if call.excinfo is not None else None
-        if isinstance(error, (CheckFailed, pytest.UsageError)):
+        if isinstance(error, CheckFailed):
             report.longrepr = _message_only(item, str(error))
         if isinstance(error, pytest.UsageError):
+            # One mistake is one for every check: in full once in each process.
+            first = self._mistakes.setdefault(str(error), item.name)
+            message = str(error) if first == item.name else f"the same as for {first}"
+            report.longrepr = _message_only(item, message)
             _attach(report, misuse=str(error))
         if isinstance(report.longrepr, tuple):  # a skip: where, line, why
             report.longrepr = (str(item.path), 1, report.longrepr[2])
