@@ -36,12 +36,22 @@ def load(folder: Path) -> tuple[Any, dict[str, Any]]:
 
     Raises
     ------
+    ImportError
+        If TensorFlow, tf-keras or the models of transformers for them are missing.
     OSError, ValueError
         If the folder holds no such model.
     """
     import transformers
 
-    auto = transformers.TFAutoModelForSequenceClassification
+    try:
+        import tensorflow  # noqa: F401  # named in the message if it is what is missing
+
+        auto = transformers.TFAutoModelForSequenceClassification
+    except (ImportError, AttributeError, RuntimeError) as error:
+        raise ImportError(
+            "a TensorFlow model of transformers needs TensorFlow, tf-keras and transformers 4.x: "
+            f"pip install 'pytest-bertcheck[tensorflow]' ({error})"
+        ) from error
     try:
         model, info = auto.from_pretrained(folder, output_loading_info=True, local_files_only=True)
     except TypeError as error:

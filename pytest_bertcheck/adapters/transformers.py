@@ -244,8 +244,6 @@ def _load(backend: ModuleType, folder: Path) -> tuple[Any, list[str]]:
     """Return the model and the names of the weights that loading left at random values."""
     try:
         model, info = backend.load(folder)
-    except (ImportError, AttributeError, RuntimeError) as error:
-        raise ImportError(NEEDS_A_FRAMEWORK.format(error)) from error
     except (OSError, ValueError) as error:
         raise _unreadable(folder, "a saved transformers model", error) from error
     mismatched = [str(key[0] if isinstance(key, tuple) else key) for key in info["mismatched_keys"]]
