@@ -105,8 +105,8 @@ class Evidence:
     kept_reference_y_pred : (n,) int
         The same reference model, trained and evaluated on what truncation keeps of each text.
     train_reference_y_pred : (m,) int
-        The same reference model cross-validated on the training rows in five folds or more:
-        out-of-fold answers.
+        The same reference model cross-validated on the training rows: out-of-fold answers, from
+        four fifths of the rows or more.
     train_reference_probabilities : (m, C) float
         The probabilities that go with those answers.
     encoder_update, head_update : float >= 0

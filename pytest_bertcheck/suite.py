@@ -628,8 +628,8 @@ class Gate:
             report.longrepr = _message_only(item, str(error))
         if isinstance(error, pytest.UsageError):
             # One mistake is one for every check: in full once in each process.
-            first = self._mistakes.setdefault(str(error), item.name)
-            message = str(error) if first == item.name else f"the same as for {first}"
+            first = self._mistakes.setdefault(str(error), item.nodeid)
+            message = str(error) if first == item.nodeid else f"the same as for {first}"
             report.longrepr = _message_only(item, message)
             _attach(report, misuse=str(error))
         if isinstance(report.longrepr, tuple):  # a skip: where, line, why

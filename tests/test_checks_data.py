@@ -710,7 +710,7 @@ def test_training_labels_are_as_predictable_unless_they_were_flipped(num_labels,
 @pytest.mark.parametrize("m", [100, 200])
 @pytest.mark.parametrize("num_labels", [2, 3])
 def test_cross_validation_on_few_rows_is_no_noise(num_labels, m):
-    """A third fewer rows to learn from cost a model of few rows skill, but not a third of it."""
+    """A fifth fewer rows to learn from cost a model of few rows skill, but not a fifth of it."""
     for seed in range(5):
         run = trained(num_labels, seed, n=300, m=m, own_words=4)
         evidence = referred(run.train_texts, run.y_train, run.texts, run.y_true)

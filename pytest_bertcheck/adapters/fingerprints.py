@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from ..content import content_hash
 from ..pipeline import CALLABLES, NotPossible
 
-__all__ = ["config_of", "files_in", "reject_own_code", "with_fingerprint"]
+__all__ = ["config_of", "files_in", "reject_changed_layers", "reject_own_code", "with_fingerprint"]
 
 LIBRARIES = {
     "builtins",
@@ -64,6 +65,31 @@ def reject_own_code(*things: Any) -> None:
         if module.partition(".")[0] not in LIBRARIES:
             name = getattr(thing, "__qualname__", type(thing).__qualname__)
             raise NotPossible(f"{name} is code of your own")
+
+
+def reject_changed_layers(*prefixes: str) -> None:
+    """Raise if a layer was replaced by code of the team's own, or what it does when it is called.
+
+    A model that is loaded later is made of these layers. It takes what is imported by now: what is
+    not, nobody has changed.
+
+    Parameters
+    ----------
+    *prefixes
+        How the names of the modules begin that define the layers.
+
+    Raises
+    ------
+    NotPossible
+        With the name of that code.
+    """
+    for name, module in list(sys.modules.items()):
+        if not name.startswith(prefixes):
+            continue
+        for layer in [value for value in vars(module).values() if isinstance(value, type)]:
+            calls = [getattr(layer, call, None) for call in ("call", "forward")]
+            if any(map(callable, calls)):
+                reject_own_code(layer, *filter(callable, calls))
 
 
 def config_of(config: Any) -> str:

@@ -14,14 +14,24 @@ from .fingerprints import reject_own_code
 from .untrained import rate_for, shallow
 
 __all__ = [
+    "LAYERS",
+    "WEIGHTS",
     "content_of",
     "embedding_rows",
     "forward_of",
     "load",
     "optimizer_content",
     "precision",
+    "registered_for",
+    "reject_own_code_in",
     "start_training",
 ]
+
+LAYERS = "torch.nn.modules."
+"""How the modules begin that define the layers of PyTorch."""
+
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+"""Files one of which a saved model has; others would have to be unpickled."""
 
 Inputs = Mapping[str, Any]
 
@@ -58,17 +68,13 @@ def content_of(model: Any, optimizer: Any) -> list[Any]:
     """
     import torch
 
-    modules = list(model.modules())
-    for module in modules:
-        hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
-        own = [item for item in (vars(module).get("forward"), *hooks) if item is not None]
-        reject_own_code(type(module), type(module).forward, *own)
+    reject_own_code_in(model)
     weights = [*model.named_parameters(), *model.named_buffers()]
     return [
         type(model).__qualname__,
         str(model),
         str(getattr(model.config, "_attn_implementation", None)),
-        [module.training for module in modules],
+        [module.training for module in model.modules()],
         [
             [
                 name,
@@ -83,6 +89,21 @@ def content_of(model: Any, optimizer: Any) -> list[Any]:
             optimizer, {id(weight): name for name, weight in model.named_parameters()}
         ),
     ]
+
+
+def reject_own_code_in(model: Any) -> None:
+    """Raise ``NotPossible`` if a layer, its call or a hook is none of a known library."""
+    for module in model.modules():
+        hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
+        own = [item for item in (vars(module).get("forward"), *hooks) if item is not None]
+        reject_own_code(type(module), type(module).forward, *own)
+
+
+def registered_for(config: Any) -> Any:
+    """Return the class that the team has registered for models of this configuration, if any."""
+    auto = sys.modules.get("transformers.models.auto.modeling_auto")
+    known = getattr(auto, "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING", None)
+    return getattr(known, "_extra_content", {}).get(type(config))
 
 
 def optimizer_content(optimizer: Any, names: Mapping[int, str]) -> list[Any]:

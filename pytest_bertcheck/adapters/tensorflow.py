@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,14 +17,29 @@ from .keras import same_optimizer, training_content
 from .untrained import rate_for, shallow
 
 __all__ = [
+    "LAYERS",
+    "WEIGHTS",
     "content_of",
     "embedding_rows",
     "forward_of",
     "load",
     "optimizer_content",
     "precision",
+    "registered_for",
+    "reject_own_code_in",
     "start_training",
 ]
+
+LAYERS = "tf_keras.src."
+"""How the modules begin that define the layers of Keras."""
+
+WEIGHTS = (
+    "tf_model.h5",
+    "tf_model.h5.index.json",
+    "model.safetensors",
+    "model.safetensors.index.json",
+)
+"""Files one of which a saved model has."""
 
 Inputs = Mapping[str, Any]
 
@@ -91,7 +108,7 @@ def content_of(model: Any, optimizer: Any) -> list[Any]:
     """
     import tf_keras
 
-    _reject_own_code(model)
+    reject_own_code_in(model)
     return [
         type(model).__qualname__,
         str(model.compute_dtype),
@@ -120,14 +137,28 @@ def optimizer_content(optimizer: Any, names: Mapping[int, str]) -> list[str]:
 
 def precision() -> str:
     """Return in which precision a model is loaded that says nothing of it."""
-    tf_keras = sys.modules.get("tf_keras")  # else nobody has set a policy
-    return "float32" if tf_keras is None else str(tf_keras.mixed_precision.global_policy().name)
+    tf_keras = sys.modules.get("tf_keras")
+    if tf_keras is not None:
+        return str(tf_keras.mixed_precision.global_policy().name)
+    folder = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+    try:  # which it reads when it is imported
+        return str(json.loads((folder / "keras.json").read_text(encoding="utf-8"))["floatx"])
+    except (KeyError, OSError, TypeError, ValueError):
+        return "float32"
 
 
-def _reject_own_code(model: Any) -> None:
+def reject_own_code_in(model: Any) -> None:
+    """Raise ``NotPossible`` if a layer of the model, or its call, is none of a known library."""
     for module in (model, *model.submodules):
         calls = (vars(module).get("call"), getattr(type(module), "call", None))
         reject_own_code(type(module), *filter(None, calls))
+
+
+def registered_for(config: Any) -> Any:
+    """Return the class that the team has registered for models of this configuration, if any."""
+    auto = sys.modules.get("transformers.models.auto.modeling_tf_auto")
+    known = getattr(auto, "TF_MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING", None)
+    return getattr(known, "_extra_content", {}).get(type(config))
 
 
 def forward_of(model: Any) -> Callable[[Inputs], Forward]:
@@ -155,7 +186,7 @@ def forward_of(model: Any) -> Callable[[Inputs], Forward]:
             for name, tensor in _tensors(inputs).items()
         }
         try:
-            _reject_own_code(model)
+            reject_own_code_in(model)
             call = graph.get_concrete_function(of_any_size)
         except (NotPossible, TypeError, ValueError):  # a tensor in an if is a TypeError
             return Forward(as_it_is)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +20,7 @@ from ..evidence import label_names_of
 from ..pipeline import NotPossible
 from . import pytorch, tensorflow
 from .batches import Forward, in_batches
-from .fingerprints import files_in, reject_own_code, with_fingerprint
+from .fingerprints import files_in, reject_changed_layers, reject_own_code, with_fingerprint
 
 __all__ = ["from_folder", "parts_of"]
 
@@ -39,6 +39,8 @@ NEEDS_A_FRAMEWORK = (
     "a transformers model needs PyTorch, or TensorFlow and transformers 4.x: "
     "pip install 'pytest-bertcheck[torch]' or 'pytest-bertcheck[tensorflow]' ({})"
 )
+
+A_SAVED_MODEL = "a saved transformers model"
 
 MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -115,43 +117,40 @@ def _parts_of_saved(
 ) -> dict[str, Any]:
     """Return the parts of a pipeline that a folder tells; its model is loaded once it is called.
 
-    What was observed in an earlier run needs neither the model nor its framework.
+    What was observed in an earlier run does not need the model.
     """
+    folder = folder.resolve()
     backend = _backend_of_saved(folder)
     import transformers
 
-    config = _read(folder, "a saved transformers model", transformers.AutoConfig)
+    config = _read(folder, A_SAVED_MODEL, transformers.AutoConfig)
+    if not any((folder / name).is_file() for name in backend.WEIGHTS):
+        raise ValueError(
+            f"{folder}: expected {A_SAVED_MODEL}, got no {' or '.join(backend.WEIGHTS)}"
+        )
     tokenizer = tokenizer or _read(folder, "the model's tokenizer too", transformers.AutoTokenizer)
     tokens = _Tokens(tokenizer, parts.pop("max_length", None) or _max_length(tokenizer, config))
-
-    @cache
-    def model() -> Any:
-        return _load(backend, folder)[0]
-
-    @cache
-    def forward_of_model() -> Callable[[Mapping[str, Any]], Forward]:
-        return backend.forward_of(model())  # type: ignore[no-any-return]
-
-    def forward_for(inputs: Mapping[str, Any]) -> Forward:
-        return forward_of_model()(inputs)
+    saved = _Saved(backend, folder)
 
     def load() -> Any:
-        again, unloaded = _load(backend, folder)
-        return _Predict(backend.forward_of(again), tokens.inputs_of, unloaded)
+        again = _Saved(backend, folder)
+        return _Predict(again.forward_for, tokens.inputs_of, again.unloaded_weights)
 
     def start_training(learning_rate: float | None) -> Any:
-        return backend.start_training(model(), tokens.short_inputs_of, optimizer)(learning_rate)
+        start = backend.start_training(saved.model, tokens.short_inputs_of, optimizer)
+        return start(learning_rate)
 
     own = {
         **_told_by(config, tokens, {"embedding_rows": getattr(config, "vocab_size", None)}, parts),
-        "predict": _Predict(forward_for, tokens.inputs_of),
-        "predict_padded": _Predict(forward_for, tokens.padded_inputs_of),
+        "predict": _Predict(saved.forward_for, tokens.inputs_of),
+        "predict_padded": _Predict(saved.forward_for, tokens.padded_inputs_of),
         "load": load,
     }
     if "train_texts" in parts:  # of a model that is only served, nobody asks
         own["start_training"] = start_training
 
     def content() -> list[Any]:
+        saved.reject_own_code(config)
         return [
             backend.precision(),
             backend.optimizer_content(optimizer, {}),
@@ -240,23 +239,69 @@ def _backend_of_saved(folder: Path) -> ModuleType:
     return pytorch if by_torch else tensorflow
 
 
-def _load(backend: ModuleType, folder: Path) -> tuple[Any, list[str]]:
-    """Return the model and the names of the weights that loading left at random values."""
-    try:
-        model, info = backend.load(folder)
-    except (OSError, ValueError) as error:
-        raise _unreadable(folder, "a saved transformers model", error) from error
-    mismatched = [str(key[0] if isinstance(key, tuple) else key) for key in info["mismatched_keys"]]
-    return model, [*sorted(map(str, info["missing_keys"])), *mismatched]
+class _Saved:
+    """A model in a folder, loaded once it is asked for."""
+
+    def __init__(self, backend: ModuleType, folder: Path) -> None:
+        self.backend = backend
+        self.folder = folder
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, dict[str, Any]]:
+        _reject_no_config(self.folder)
+        try:
+            return self.backend.load(self.folder)  # type: ignore[no-any-return]
+        except (OSError, ValueError) as error:
+            raise _unreadable(self.folder, A_SAVED_MODEL, error) from error
+
+    @property
+    def model(self) -> Any:
+        """The model."""
+        return self._loaded[0]
+
+    @property
+    def unloaded_weights(self) -> list[str]:
+        """Names of the weights that loading left at random values."""
+        told = self._loaded[1]
+        mismatched = [key[0] if isinstance(key, tuple) else key for key in told["mismatched_keys"]]
+        return [*sorted(map(str, told["missing_keys"])), *map(str, mismatched)]
+
+    @cached_property
+    def _forward_for(self) -> Callable[[Mapping[str, Any]], Forward]:
+        return self.backend.forward_of(self.model)  # type: ignore[no-any-return]
+
+    def forward_for(self, inputs: Mapping[str, Any]) -> Forward:
+        """Return how the model is called, given inputs such as it is to get."""
+        return self._forward_for(inputs)
+
+    def reject_own_code(self, config: Any) -> None:
+        """Raise if the model is code of the team's own, or will be once it is loaded.
+
+        Raises
+        ------
+        NotPossible
+            With the name of that code; of an adapter, whose base model is elsewhere.
+        """
+        if (self.folder / "adapter_config.json").is_file():
+            raise NotPossible("an adapter has its base model elsewhere")
+        family = type(config).__module__.rpartition(".")[0]
+        reject_changed_layers(self.backend.LAYERS, f"{family}.")
+        reject_own_code(*filter(None, (type(config), self.backend.registered_for(config))))
+        if "_loaded" in vars(self):
+            self.backend.reject_own_code_in(self.model)
 
 
 def _read(folder: Path, expected: str, auto: Any) -> Any:
-    if not (folder / "config.json").is_file():
-        raise ValueError(f"{folder}: expected a saved transformers model, got no config.json")
+    _reject_no_config(folder)
     try:
         return auto.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
         raise _unreadable(folder, expected, error) from error
+
+
+def _reject_no_config(folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        raise ValueError(f"{folder}: expected {A_SAVED_MODEL}, got no config.json")
 
 
 def _unreadable(folder: Path, expected: str, error: Exception) -> ValueError:

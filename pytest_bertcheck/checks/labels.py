@@ -224,9 +224,9 @@ def labels_not_swapped(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
 
     Swapped labels and a strong confusion cannot be told apart, and the finding is inconclusive,
     where unswapping leaves less than half of the moved labels' or of all examples right, or answers
-    that ``reference_y_pred`` is still far better than (see :func:`far_below`); where a label that
-    stays is answered with what a moved one means at least as often as that one is; or where one
-    label alone shows it, which a model that leans to one answer may well miss: the others of
+    that ``reference_y_pred`` is still far better than (see :func:`far_below`); where a label
+    outside the cycle points to what one of it means, and at least as often; or where one label
+    alone shows it, which a model that leans to one answer may well miss: the others of
     its cycle have to point the same way too (the same test without the strongest label, at 0.1).
 
     With logits, a swap is told from a head that was never loaded: a trained model is as sure of
@@ -370,7 +370,7 @@ def _contested(
     target: npt.NDArray[np.int64],
     moved: list[int],
 ) -> bool:
-    """Whether a label that stays is answered with what a moved one means, and as often."""
+    """Whether a label that stays points to what a moved one means, and at least as often."""
     stays = target >= 0
     stays[moved] = False
     claims = np.zeros(confusion.num_labels, dtype=np.int64)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -68,6 +71,50 @@ def test_a_patched_model_has_no_fingerprint(model_folder, tokenizer) -> None:
     for one in (model, Own.from_pretrained(model_folder)):
         with pytest.raises(NotPossible, match="code of your own"):
             transformers_fingerprint(one, tokenizer)
+
+
+def test_a_saved_model_of_ones_own_code_has_no_fingerprint(model_folder, monkeypatch) -> None:
+    """A class that is registered, or a layer whose call is replaced, may change with the files."""
+    import tf_keras
+    from transformers import (
+        BertConfig,
+        TFAutoModelForSequenceClassification,
+        TFBertForSequenceClassification,
+    )
+    from transformers.models.bert.modeling_tf_bert import TFBertLayer
+
+    class Own(TFBertForSequenceClassification):
+        """The team's own model."""
+
+    known = transformers_fingerprint(model_folder)
+    TFAutoModelForSequenceClassification.register(BertConfig, Own, exist_ok=True)
+    try:
+        with pytest.raises(NotPossible, match="Own is code of your own"):
+            transformers_fingerprint(model_folder)
+    finally:
+        TFAutoModelForSequenceClassification._model_mapping._extra_content.pop(BertConfig)
+    for layer in (TFBertLayer, tf_keras.layers.Dense):
+        with monkeypatch.context() as patched:
+            patched.setattr(layer, "call", lambda *arguments, **options: None)
+            with pytest.raises(NotPossible, match="code of your own"):
+                transformers_fingerprint(model_folder)
+    assert known == transformers_fingerprint(model_folder)
+
+
+def test_keras_tells_its_precision_before_it_is_imported(tmp_path) -> None:
+    """The file in which Keras finds its precision says the same as Keras itself."""
+    (tmp_path / "keras.json").write_text('{"floatx": "float16"}')
+    code = (
+        "from pytest_bertcheck.adapters.tensorflow import precision; before = precision()\n"
+        "import tf_keras; print(before, precision())"
+    )
+    told = []
+    for home in (tmp_path, tmp_path / "nothing"):
+        environment = {**os.environ, "KERAS_HOME": str(home)}
+        run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True,
+                             text=True, check=True)  # fmt: skip
+        told.append(run.stdout.split())
+    assert [["float16", "float16"], ["float32", "float32"]] == told
 
 
 @pytest.fixture(params=["keras", "tf_keras"])

@@ -85,6 +85,24 @@ def test_checkpoint_without_head_is_weights_not_loaded(
     assert "classifier" in " ".join(cause.reasons)
 
 
+def test_weights_left_random_are_told_where_predict_is_ones_own(
+    tmp_path: Path, model_folder: Path, tokenizer
+) -> None:
+    """Labels alone are no outputs to compare; what loading says of the weights stays a fact."""
+    from transformers import TFBertModel
+
+    TFBertModel.from_pretrained(model_folder).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    texts, y_true = texts_and_labels(40, seed=5)
+    pipeline = Pipeline.from_transformers(
+        tmp_path, texts=texts, y_true=y_true, predict=lambda texts: ["ham"] * len(texts)
+    )
+    evidence = pipeline.observe()
+    assert ["classifier"] == [name.split("/")[0] for name in evidence.unloaded_weights]
+    assert any(one.startswith("reloaded_logits: ") for one in evidence.skipped_probes)
+    assert "weights-not-loaded" == diagnose(evidence).causes[0].code
+
+
 def test_swapped_id2label_is_found_from_the_folder(tmp_path: Path, model_folder: Path) -> None:
     """A config whose id2label is in another order than the data set's names is named as a fact."""
     folder = copy(
@@ -190,6 +208,14 @@ def test_bad_data_is_a_usage_error(
     )
     assert 4 == result.ret
     assert message in " ".join((result.stdout.str() + result.stderr.str()).split())
+
+
+def test_a_folder_without_weights_is_refused(tmp_path: Path, model_folder: Path) -> None:
+    """Where there is a config and no weights, the message says which files were expected."""
+    folder = copy(model_folder, tmp_path / "bare")
+    (folder / "tf_model.h5").unlink()
+    with pytest.raises(ValueError, match=r"bare: expected .*, got no tf_model.h5 or "):
+        Pipeline.from_transformers(folder, texts=["a", "b"], y_true=[0, 1])
 
 
 def test_folder_without_a_model_is_a_usage_error(pytester: pytest.Pytester) -> None:

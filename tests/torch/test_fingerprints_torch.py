@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 
 import pytest
 import torch
@@ -91,3 +92,40 @@ def test_code_of_ones_own_has_no_fingerprint(trained, tokenizer, untrained) -> N
     for model in (patched, hooked, untrained(Own)):
         with pytest.raises(NotPossible, match="code of your own"):
             fingerprint(model, tokenizer)
+
+
+def test_a_saved_model_of_ones_own_code_has_no_fingerprint(model_folder, monkeypatch) -> None:
+    """A class that is registered, or a layer whose call is replaced, may change with the files."""
+    from transformers import (
+        AutoModelForSequenceClassification,
+        BertConfig,
+        BertForSequenceClassification,
+    )
+    from transformers.models.bert.modeling_bert import BertLayer
+
+    class Own(BertForSequenceClassification):
+        """The team's own model."""
+
+    known = fingerprint(model_folder)
+    AutoModelForSequenceClassification.register(BertConfig, Own, exist_ok=True)
+    try:
+        with pytest.raises(NotPossible, match="Own is code of your own"):
+            fingerprint(model_folder)
+    finally:
+        AutoModelForSequenceClassification._model_mapping._extra_content.pop(BertConfig)
+    for layer in (BertLayer, torch.nn.Linear):
+        with monkeypatch.context() as patched:
+            patched.setattr(layer, "forward", lambda *arguments, **options: None)
+            with pytest.raises(NotPossible, match="code of your own"):
+                fingerprint(model_folder)
+    assert known == fingerprint(model_folder)
+
+
+def test_an_adapter_has_no_fingerprint(model_folder, tmp_path) -> None:
+    """The base model of an adapter may change without a file of the folder."""
+    folder = tmp_path / "model"
+    shutil.copytree(model_folder, folder)
+    (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "elsewhere"}')
+    pipeline = Pipeline.from_transformers(folder, texts=TEXTS, y_true=Y_TRUE)
+    with pytest.raises(NotPossible, match="base model elsewhere"):
+        pipeline.fingerprint()

@@ -59,9 +59,8 @@ def test_weights_that_would_have_to_be_unpickled_are_refused(
     trained[0].config.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     torch.save(trained[0].state_dict(), tmp_path / "pytorch_model.bin")
-    pipeline = Pipeline.from_transformers(tmp_path, texts=TEXTS, y_true=Y_TRUE)
-    with pytest.raises(ValueError, match="expected a saved transformers model"):
-        pipeline.observe()
+    with pytest.raises(ValueError, match=r"expected a saved .* model, got no model\.safe"):
+        Pipeline.from_transformers(tmp_path, texts=TEXTS, y_true=Y_TRUE)
 
 
 def test_a_text_classification_pipeline_is_observed_as_it_answers(trained, tokenizer) -> None:
