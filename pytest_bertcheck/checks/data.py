@@ -846,8 +846,8 @@ def labels_as_predictable(
     they are wrong more often. Null hypothesis: it keeps ``min_share_of_skill`` of its skill, on
     rows balanced as in the evaluation set; labels with fewer than 20 training rows are left out.
     Cross-validation learns from four fifths of the rows: no more is kept where skill grows in
-    proportion to the rows, and as a rule it grows more slowly. Test: :func:`~.statistics.skill_below`; it
-    fails with probability at most ``alpha``.
+    proportion to the rows, and as a rule it grows more slowly. Test:
+    :func:`~.statistics.skill_below`; it fails with probability at most ``alpha``.
 
     Faults on the evaluation side, exchanged labels too, make that side worse and so cannot fail
     the check. What fails too is an evaluation set that is far easier than the training set, or
