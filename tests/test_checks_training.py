@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy import special
 from sklearn.linear_model import SGDClassifier
 from sklearn.metrics import log_loss
 
 from pytest_bertcheck import Evidence, diagnose, statistics
 from pytest_bertcheck.assertions import history_fields
+from pytest_bertcheck.checks.outputs import demonstrably_poor
 
 from .simulate import run_check, trained
 
@@ -230,6 +232,32 @@ def test_a_hard_task_is_open():
     finding = run_check("training_progressed", evidence)
     assert "inconclusive" == finding.verdict
     assert ("reference_y_pred",) == finding.needs
+
+
+@pytest.mark.parametrize(
+    ("train_steps", "reference_right", "verdict"),
+    [(4, 0.94, "failed"), (900, 0.94, "inconclusive"), (4, 0.7, "inconclusive")],
+    ids=["cut short", "trained for long", "a hard task"],
+)
+def test_a_training_cut_short_fails_where_a_reference_learnt_more(
+    train_steps, reference_right, verdict
+):
+    """Few steps, hardly any progress, and a plain model does better after the same rows."""
+    y_true = np.arange(200) % 2
+    answers, reference = (
+        np.where(np.arange(200) % 50 < 50 * right, y_true, 1 - y_true)
+        for right in (0.68, reference_right)
+    )
+    evidence = Evidence(
+        y_true=y_true, y_pred=answers, reference_y_pred=reference, label_names=["a", "b"],
+        loss=[0.6955, 0.7, 0.6917, 0.6873], val_loss=[0.6849], train_steps=train_steps,
+        batch_size=16, y_train=np.arange(240) % 2,
+    )  # fmt: skip
+    assert not demonstrably_poor(evidence, 0.001)
+    finding = run_check("training_progressed", evidence)
+    assert verdict == finding.verdict
+    if verdict == "failed":
+        assert "too-few-steps" == diagnose(evidence).causes[0].code
 
 
 def test_shuffled_labels_learnt_by_heart_are_no_hard_task():
@@ -581,6 +609,38 @@ def test_an_accuracy_is_judged_only_on_its_own_rows():
     assert "passed" == run_check("accuracy_as_reported", clipped).verdict
     bare = Evidence(val_accuracy=[0.5], y_true=[0, 1], y_pred=[0, 1])
     assert "skipped" == run_check("accuracy_as_reported", bare).verdict
+
+
+@pytest.mark.parametrize("spread", [0.003, 0.01, 0.1])
+def test_losses_of_other_rows_that_come_close_are_taken_for_what_they_are(spread):
+    """Flat outputs cost nearly the same on any rows: that says nothing of which rows they were."""
+    generator = np.random.default_rng(3)
+    facts = 0
+    for _ in range(500):
+        y_true = generator.integers(0, 5, (2, 200))
+        logits = spread * generator.normal(size=(2, 200, 5))
+        chosen = np.take_along_axis(special.log_softmax(logits, axis=2), y_true[..., None], axis=2)
+        evidence = Evidence(
+            logits=logits[0], y_true=y_true[0], val_loss=[-chosen[1].mean()], val_accuracy=[0.9]
+        )
+        facts += run_check("accuracy_as_reported", evidence).verdict == "failed"
+    assert statistics.clopper_pearson(facts, 500, 0.01)[0] <= 0.001
+
+
+@pytest.mark.parametrize("num_labels", [2, 5])
+def test_the_same_rows_are_known_by_their_loss(num_labels):
+    """A loss to all digits of float32 is that of these rows, so their accuracy is known."""
+    generator = np.random.default_rng(num_labels)
+    for _ in range(20):
+        y_true = generator.integers(0, num_labels, 200)
+        logits = generator.normal(size=(200, num_labels)) + 2 * np.eye(num_labels)[y_true]
+        own = np.float32(-log_softmax(logits)[np.arange(200), y_true].mean())
+        evidence = Evidence(
+            logits=logits, y_true=y_true, val_loss=[own], val_accuracy=[0.12], batch_size=16
+        )
+        finding = run_check("accuracy_as_reported", evidence)
+        assert "failed" == finding.verdict
+        assert finding.certain
 
 
 # The schedule

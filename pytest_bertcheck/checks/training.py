@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,8 @@ def training_progressed(
     by chance all the same, the loss is 1 to 5 % lower (a hard task), or it lies between H(p) and
     ln C (a class-weighted loss costs more than H(p) by its weights): then only one fails that was
     cut short, with answers that are demonstrably poor (accuracy below halfway from the majority's
-    share to 1, upper Clopper-Pearson bound at ``alpha``). A batch loss is noisy, so the training
+    share to 1, upper Clopper-Pearson bound at ``alpha``) or worse than those of the reference,
+    which had the same rows (exact McNemar at ``alpha``). A batch loss is noisy, so the training
     loss is judged by its mean over the last third. A model whose answers are demonstrably good
     (beyond halfway, lower bound) passes whatever its history: a loss on another scale is no defect.
 
@@ -163,7 +165,8 @@ def training_progressed(
             statistics=stats,
             signs=signs,
         )
-    cut_short = demonstrably_poor(evidence, alpha) and any(
+    poor = demonstrably_poor(evidence, alpha) or worse_than_reference(evidence, alpha)
+    cut_short = poor and any(
         signs.get(sign, False)
         for sign in ("rate-far-below-usual", "steps-few", "less-than-an-epoch")
     )
@@ -309,12 +312,14 @@ def _history_table(evidence: Evidence) -> tuple[tuple[str, ...], ...]:
 class LossForm:
     """A loss over the evaluation rows, computed in one of the ways in which it gets computed.
 
-    ``sound`` forms have their least value where the right label has the largest output; ``fix``
-    says what to change in the others.
+    ``error`` is the standard error of its value over draws of rows; ``sound`` forms have their
+    least value where the right label has the largest output; ``fix`` says what to change in the
+    others.
     """
 
     name: str
     value: float
+    error: float
     sound: bool = True
     fix: str = ""
 
@@ -349,8 +354,9 @@ def loss_matches_outputs(
 
     The validation set of a training may be another one than the evaluation set. So by default it
     fails only if the last or the best ``val_loss`` is, to 1e-5 of it, that of a wrong form which
-    is more than 5 % away from the cross-entropy: on other rows that happens by chance with
-    probability below 1e-4 for a form. With ``same_rows`` the caller states that the loss is of
+    is more than 5 % away from the cross-entropy, and so close to it that the loss of other rows
+    would be with probability at most ``alpha``: by the standard error over rows, which is small
+    where outputs are flat. With ``same_rows`` the caller states that the loss is of
     these rows and this model: then anything farther than ``tolerance`` (a share, at least 1e-4
     absolute) from the cross-entropy fails, whether or not a form explains it. ``label_smoothing``
     is that of the loss. A loss averaged over batches, with a shorter last one, passes if
@@ -377,18 +383,23 @@ def loss_matches_outputs(
     plain = forms[0].value
     stats: dict[str, Any] = {"reported_loss": reported[0], "cross_entropy": plain}
     digits = f"{reported[0]:.4f}, cross-entropy of these outputs {plain:.4f}"
-    correct = [form for form in forms if form.name == forms[0].name]
-    relative = tolerance if same_rows else TO_ROUNDING
     if same_rows:
-        reported = reported[:1]
-    if any(_agree(value, form.value, relative) for value in reported for form in correct):
+        matching = [
+            form
+            for form in forms
+            if abs(reported[0] - form.value) <= max(tolerance * abs(form.value), 1e-4)
+        ]
+    else:
+        matching = [form for form, _ in _of_these_rows(forms, reported, alpha, forms[0].error)]
+    if any(form.name == forms[0].name for form in matching):
         return Finding(
             Verdict.PASSED,
             f"the reported loss is the cross-entropy of these outputs: {digits}",
             statistics=stats,
             signs={"loss-is-cross-entropy": True},
         )
-    found = _explaining(forms, reported, relative, 0.0 if same_rows else 0.05)
+    apart = 0.0 if same_rows else 0.05 * abs(plain)
+    found = next((form for form in matching if abs(form.value - plain) > apart), None)
     if found is not None:
         stats["form"] = found.name
     if found is not None and (same_rows or not found.sound):
@@ -467,22 +478,24 @@ TO_ROUNDING = 1e-5
 """Relative difference that the order of summation in float32 explains."""
 
 
-def _agree(reported: float, computed: float, relative: float) -> bool:
-    least = 1e-4 if relative > TO_ROUNDING else 1e-6
-    return abs(reported - computed) <= max(relative * abs(computed), least)
+def _of_these_rows(
+    forms: Sequence[LossForm], reported: Sequence[float], alpha: float, spread: float = 0.0
+) -> Iterator[tuple[LossForm, int]]:
+    """Yield the forms that a reported loss agrees with as only these rows explain, and which loss.
 
-
-def _explaining(
-    forms: list[LossForm], reported: list[float], relative: float, apart: float
-) -> LossForm | None:
-    """Return the form that gives the reported loss, ``apart`` from the cross-entropy (a share)."""
-    plain = forms[0].value
+    The loss of other rows, or of these in another form, differs with a standard deviation of at
+    least the form's standard error, or of ``spread``. So it comes this close with probability at
+    most 2 apart / (error sqrt(2 pi)), were it normal, for each of the pairs that are compared.
+    """
+    pairs = len(forms) * len(reported)
     for form in forms:
-        if abs(form.value - plain) > apart * abs(plain) and any(
-            _agree(value, form.value, relative) for value in reported
-        ):
-            return form
-    return None
+        error = max(form.error, spread)
+        for place, loss in enumerate(reported):
+            apart = abs(loss - form.value)
+            closest = max(apart, float(np.finfo(np.float32).eps) * abs(form.value))
+            rounding = max(TO_ROUNDING * abs(form.value), 1e-6)
+            if apart <= rounding and pairs * 2 * closest <= alpha * error * sqrt(2 * pi):
+                yield form, place
 
 
 def _out_of_range(evidence: Evidence) -> bool:
@@ -521,30 +534,26 @@ def _forms_of_loss(evidence: Evidence, label_smoothing: float | None = None) -> 
     each = -logs[np.arange(rows), y_true]
     if label_smoothing:
         each = (1 - label_smoothing) * each - label_smoothing * logs.mean(axis=1)
-    plain = float(each.mean())
     name = "cross-entropy"
-    yield LossForm(name, plain)
+    plain = _form(name, each)
+    yield plain
     size = evidence.batch_size
     if size is not None and rows > size:
         starts = np.arange(0, rows, size)
         sums = np.add.reduceat(each, starts)
-        yield LossForm(name, float((sums / np.diff([*starts, rows])).mean()))
+        yield LossForm(name, float((sums / np.diff([*starts, rows])).mean()), plain.error)
         yield LossForm(
-            "summed over the rows of a batch, not averaged", float(sums.mean()), fix=_AVERAGE
+            "summed over the rows of a batch, not averaged",
+            float(sums.mean()),
+            plain.error * size,
+            fix=_AVERAGE,
         )
     if width == 1:
-        ones = y_true == 0
-        yield LossForm(
-            "a softmax over one unit, which is always 1",
-            0.0,
-            sound=False,
-            fix=_MORE_UNITS,
-        )
-        yield LossForm(
+        yield _wrong("a softmax over one unit, which is always 1", np.zeros(rows), _MORE_UNITS)
+        yield _wrong(
             "binary cross-entropy of a one-unit softmax",
-            float(-np.log(KERAS_EPSILON) * ones.mean()),
-            sound=False,
-            fix="one unit takes a sigmoid, not a softmax",
+            -np.log(KERAS_EPSILON) * (y_true == 0),
+            "one unit takes a sigmoid, not a softmax",
         )
         if given:
             yield _wrong(
@@ -556,7 +565,9 @@ def _forms_of_loss(evidence: Evidence, label_smoothing: float | None = None) -> 
                 yield _wrong("logits taken for probabilities", each, _BINARY_FROM_LOGITS)
     else:
         yield from _forms_of_columns(outputs, probabilities, y_true, given)
-    yield LossForm("summed over the rows, not averaged", plain * rows, fix=_AVERAGE)
+    yield LossForm(
+        "summed over the rows, not averaged", plain.value * rows, plain.error * rows, fix=_AVERAGE
+    )
 
 
 def _forms_of_columns(
@@ -583,18 +594,16 @@ def _forms_of_columns(
     one_hot[rows, y_true] = 1
     ids = np.broadcast_to(y_true[:, None], outputs.shape)
     yield _wrong("mean squared error to the ids, not one-hot", (outputs - ids) ** 2)
-    yield LossForm("mean squared error to one-hot rows", float(((outputs - one_hot) ** 2).mean()))
+    yield _form("mean squared error to one-hot rows", (outputs - one_hot) ** 2)
     if not given:
         yield _wrong("binary cross-entropy to the ids, not one-hot", _binary(outputs, ids))
-        yield LossForm(
-            "binary cross-entropy to one-hot rows", float(_binary(outputs, one_hot).mean())
-        )
+        yield _form("binary cross-entropy to one-hot rows", _binary(outputs, one_hot))
     for added in (0.0, KERAS_EPSILON):
         to_ids = _clipped_binary(outputs, ids, added)
         yield _wrong("binary cross-entropy to the ids, not one-hot", to_ids)
-        to_one_hot = float(_clipped_binary(outputs, one_hot, added).mean())
+        to_one_hot = _clipped_binary(outputs, one_hot, added)
         if given:
-            yield LossForm("binary cross-entropy to one-hot rows", to_one_hot)
+            yield _form("binary cross-entropy to one-hot rows", to_one_hot)
         else:
             yield _wrong("binary cross-entropy, logits as probabilities", to_one_hot)
 
@@ -607,8 +616,16 @@ _MORE_UNITS = (
 )
 
 
-def _wrong(name: str, each: Array | float, fix: str = FROM_LOGITS) -> LossForm:
-    return LossForm(name, float(np.mean(each)), sound=False, fix=fix)
+def _form(name: str, each: Array, *, sound: bool = True, fix: str = "") -> LossForm:
+    """Return the mean of what each row, or each output of it, costs."""
+    rows = each.reshape(len(each), -1).mean(axis=1)
+    with np.errstate(invalid="ignore"):  # an infinite cost has no standard error
+        error = float(rows.std()) / sqrt(len(rows))
+    return LossForm(name, float(np.mean(each)), error, sound=sound, fix=fix)
+
+
+def _wrong(name: str, each: Array, fix: str = FROM_LOGITS) -> LossForm:
+    return _form(name, each, sound=False, fix=fix)
 
 
 def _log_softmax(logits: Array) -> Array:
@@ -654,7 +671,8 @@ def accuracy_as_reported(
     decimal) and more than the rows whose two largest outputs are equal to rounding could shift it.
     The validation set of a training may be another one than the evaluation set; so without
     ``same_rows``, by which the caller states that it is not, only an accuracy is judged whose
-    ``val_loss`` is the loss of exactly these rows, to 1e-5 of it.
+    ``val_loss`` is the loss of exactly these rows, to 1e-5 of it and so close that the loss of
+    other rows would be with probability at most ``alpha``.
 
     Source: keras#14231 (accuracy .80 and .19 at the same loss), Kashgari#178 (binary accuracy of
     many classes).
@@ -674,7 +692,7 @@ def accuracy_as_reported(
         needs = tuple(name for name in ("logits", "val_loss") if getattr(evidence, name) is None)
         return Finding(Verdict.SKIPPED, f"skipped: needs {' and '.join(needs)}", needs=needs)
     else:
-        point = _point_of_these_rows(evidence)
+        point = _point_of_these_rows(evidence, alpha)
     right = int(np.count_nonzero(answers == y_true))
     own = right / len(y_true)
     stats: dict[str, Any] = {"accuracy": own, "examples": len(y_true)}
@@ -709,23 +727,15 @@ def accuracy_as_reported(
     )
 
 
-def _point_of_these_rows(evidence: Evidence) -> int | None:
+def _point_of_these_rows(evidence: Evidence, alpha: float) -> int | None:
     """Return the point of the history whose validation loss is the loss of these very rows."""
     if _out_of_range(evidence) or len(evidence.val_loss) != len(evidence.val_accuracy):
         return None
-    # A form that has the same value with other labels, such as ln C where all outputs are clipped,
-    # would have it on any rows.
-    others = replace(evidence, y_true=(evidence.y_true + 1) % evidence.num_labels)
-    telling = [
-        form.value
-        for form, other in zip(_forms_of_loss(evidence), _forms_of_loss(others), strict=True)
-        if not _agree(form.value, other.value, TO_ROUNDING)
-    ]
-    for point in _last_and_best(evidence.val_loss):
-        reported = float(evidence.val_loss[point])
-        if any(_agree(reported, value, TO_ROUNDING) for value in telling):
-            return point
-    return None
+    points = _last_and_best(evidence.val_loss)
+    reported = [float(evidence.val_loss[point]) for point in points]
+    found = _of_these_rows([*_forms_of_loss(evidence)], reported, alpha)
+    place = min((place for _, place in found), default=None)
+    return None if place is None else points[place]
 
 
 def _by_batches(evidence: Evidence, right: Array) -> list[float]:
