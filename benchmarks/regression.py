@@ -109,8 +109,9 @@ def kill_at_random(folder: Path, times: int, *, seed: int = 0) -> tuple[int, lis
         command = [sys.executable, "-c", UPDATE, str(path), str(start), "100000"]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            begun = [int(process.stdout.readline())]
-            time.sleep(float(generator.uniform(0, 0.15)))
+            # A number is written before its model is: however slow, some are whole by then.
+            begun = [int(process.stdout.readline()) for _ in range(generator.integers(1, 4))]
+            time.sleep(float(generator.uniform(0, 0.05)))
             process.send_signal(signal.SIGKILL)
             begun += [int(line) for line in process.stdout.read().split()]
         try:

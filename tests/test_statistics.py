@@ -376,3 +376,36 @@ def test_holm_holds_the_family_wise_rate():
     low, high = statistics.clopper_pearson(with_rejection, 2000, 0.001)
     assert low <= 0.05
     assert high >= 0.01  # and the method does reject
+
+
+@given(
+    n=st.integers(1, 60), v=st.integers(1, 60), share=st.sampled_from([0.5, 0.75, 0.8, 1.0]),
+    data=st.data(),
+)  # fmt: skip
+@settings(deadline=None, max_examples=80)
+def test_the_bound_on_a_difference_is_above_its_exact_probability(n, v, share, data):
+    """With equal weights both means are binomial, whose exact probability is at most the bound."""
+    right = data.draw(st.integers(0, n)), data.draw(st.integers(0, v))
+    constant = 0.5
+    floor = (1 - share) * constant
+    seen = right[0] / n - share * right[1] / v
+    bound = statistics._difference_below(
+        seen, floor, np.array([n]), np.array([1.0]), others=(v, share)
+    )
+    firsts, seconds = np.meshgrid(np.arange(n + 1) / n, np.arange(v + 1) / v, indexing="ij")
+    as_low = firsts - share * seconds <= seen + 1e-12
+    exact = max(
+        float((np.outer(stats.binom.pmf(np.arange(n + 1), n, share * q + floor),
+                        stats.binom.pmf(np.arange(v + 1), v, q)) * as_low).sum())
+        for q in np.linspace(0, 1, 41)
+    )  # fmt: skip
+    assert exact <= bound * (1 + 1e-6) + 1e-12
+
+
+def test_a_skill_lost_in_part_shows_in_hundreds_of_rows():
+    """Nine tenths of the skill lost on 400 rows, beside 200 others, are no matter of chance."""
+    labels, counts = np.arange(400) % 2, np.array([1, 1])
+    others = np.arange(200) >= 52
+    lost, all_kept = (np.arange(400) >= 400 * wrong for wrong in (0.475, 0.3))
+    assert statistics.skill_below(labels, lost, counts, others, 0.8) < 2e-4
+    assert 1.0 == statistics.skill_below(labels, all_kept, counts, others, 0.8)
