@@ -606,7 +606,7 @@ def test_an_accuracy_is_judged_only_on_its_own_rows():
     clipped = run.evidence(
         logits=run.outputs - run.outputs.max() - 1, val_loss=[np.log(3)], val_accuracy=[0.3]
     )
-    assert "passed" == run_check("accuracy_as_reported", clipped).verdict
+    assert "inconclusive" == run_check("accuracy_as_reported", clipped).verdict
     bare = Evidence(val_accuracy=[0.5], y_true=[0, 1], y_pred=[0, 1])
     assert "skipped" == run_check("accuracy_as_reported", bare).verdict
 
@@ -641,6 +641,26 @@ def test_the_same_rows_are_known_by_their_loss(num_labels):
         finding = run_check("accuracy_as_reported", evidence)
         assert "failed" == finding.verdict
         assert finding.certain
+
+
+@pytest.mark.parametrize(("accuracy", "verdict"), [(1.0, "passed"), (0.5, "inconclusive")])
+def test_rows_that_all_cost_the_same_are_known_by_no_loss(accuracy, verdict):
+    """Any rows would have that loss; whether the accuracy is that of these rows stays open."""
+    y_true = np.arange(40) % 2
+    logits = 2.0 * np.eye(2)[y_true]
+    loss = in_form("cross-entropy", logits, y_true)
+    evidence = Evidence(logits=logits, y_true=y_true, val_loss=[loss], val_accuracy=[accuracy])
+    assert verdict == run_check("accuracy_as_reported", evidence).verdict
+
+
+def test_a_wrong_loss_that_any_rows_would_have_is_open():
+    """Of equal outputs the wrong form says nothing of which rows it was computed on."""
+    y_true = np.arange(40) % 2
+    logits = 2.0 * np.eye(2)[y_true]
+    twice = in_form("the softmax applied twice", logits, y_true)
+    finding = loss_check(twice, logits, y_true)
+    assert "inconclusive" == finding.verdict
+    assert finding.summary.startswith("loss misconfigured? ")
 
 
 # The schedule

@@ -461,9 +461,13 @@ CASES = {
         lambda logits, y: 0.1, waves(60, 3, scale=0.02), loss=[1.1, 0.2, 0.04],
         train_logits=waves(60, 3, scale=0.02), train_y_true=drawn(60),
         reference_y_pred=drawn(60))),
+    "wrong loss that any rows have": ("loss_matches_outputs", {}, lambda: reported(
+        lambda logits, y: -log_softmax_at(softmax(logits), y), 2.0 * np.eye(3)[drawn(60)])),
     "loss of outputs that are not finite": ("loss_matches_outputs", {}, lambda: reported(
         lambda logits, y: 0.7, np.full((60, 3), np.nan))),
     "accuracy misreported": ("accuracy_as_reported", {}, lambda: metric(lambda logits: 0.98)),
+    "accuracy beside a loss that any rows have": ("accuracy_as_reported", {}, lambda: metric(
+        lambda logits: 0.5, 2.0 * np.eye(3)[drawn(60)])),
     "accuracy over all columns": ("accuracy_as_reported", {}, lambda: metric(
         lambda logits: ((logits > 0.5) == np.eye(3)[drawn(60)]).mean())),
     "accuracy that counts label 0": ("accuracy_as_reported", {}, lambda: metric(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import pi, sqrt
-from typing import Any
+from math import inf, pi, sqrt
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -356,7 +356,7 @@ def loss_matches_outputs(
     fails only if the last or the best ``val_loss`` is, to 1e-5 of it, that of a wrong form which
     is more than 5 % away from the cross-entropy, and so close to it that the loss of other rows
     would be with probability at most ``alpha``: by the standard error over rows, which is small
-    where outputs are flat. With ``same_rows`` the caller states that the loss is of
+    where outputs are flat, and then it is inconclusive. With ``same_rows`` the caller states that the loss is of
     these rows and this model: then anything farther than ``tolerance`` (a share, at least 1e-4
     absolute) from the cross-entropy fails, whether or not a form explains it. ``label_smoothing``
     is that of the loss. A loss averaged over batches, with a shorter last one, passes if
@@ -383,6 +383,7 @@ def loss_matches_outputs(
     plain = forms[0].value
     stats: dict[str, Any] = {"reported_loss": reported[0], "cross_entropy": plain}
     digits = f"{reported[0]:.4f}, cross-entropy of these outputs {plain:.4f}"
+    agreements = [] if same_rows else _agreements(forms, reported, forms[0].error)
     if same_rows:
         matching = [
             form
@@ -390,7 +391,7 @@ def loss_matches_outputs(
             if abs(reported[0] - form.value) <= max(tolerance * abs(form.value), 1e-4)
         ]
     else:
-        matching = [form for form, _ in _of_these_rows(forms, reported, alpha, forms[0].error)]
+        matching = [one.form for one in agreements if one.chance <= alpha]
     if any(form.name == forms[0].name for form in matching):
         return Finding(
             Verdict.PASSED,
@@ -442,6 +443,18 @@ def loss_matches_outputs(
                 fix=FROM_LOGITS,
                 signs=signs,
             )
+    wrong = [
+        one.form for one in agreements if not one.form.sound and abs(one.form.value - plain) > apart
+    ]
+    if wrong and not matching:
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"loss misconfigured? {reported[0]:.4g} is {wrong[0].name}, or of other rows",
+            statistics=stats,
+            causes=("loss-misconfigured",),
+            fix="evaluate the loss of these rows once more",
+            signs=signs,
+        )
     return Finding(
         Verdict.PASSED,
         f"no wrong form of the loss gives the reported one: {digits}",
@@ -478,24 +491,38 @@ TO_ROUNDING = 1e-5
 """Relative difference that the order of summation in float32 explains."""
 
 
-def _of_these_rows(
-    forms: Sequence[LossForm], reported: Sequence[float], alpha: float, spread: float = 0.0
-) -> Iterator[tuple[LossForm, int]]:
-    """Yield the forms that a reported loss agrees with as only these rows explain, and which loss.
+class Agreement(NamedTuple):
+    """A form that a reported loss agrees with, to rounding.
+
+    ``place`` is that of the loss among the reported ones; ``chance`` the probability, at most, that
+    the loss of other rows comes as close to any of the forms.
+    """
+
+    form: LossForm
+    place: int
+    chance: float
+
+
+def _agreements(
+    forms: Sequence[LossForm], reported: Sequence[float], spread: float = 0.0
+) -> list[Agreement]:
+    """Return which forms agree with a reported loss, and whether only these rows explain it.
 
     The loss of other rows, or of these in another form, differs with a standard deviation of at
     least the form's standard error, or of ``spread``. So it comes this close with probability at
     most 2 apart / (error sqrt(2 pi)), were it normal, for each of the pairs that are compared.
     """
     pairs = len(forms) * len(reported)
+    found = []
     for form in forms:
         error = max(form.error, spread)
         for place, loss in enumerate(reported):
             apart = abs(loss - form.value)
-            closest = max(apart, float(np.finfo(np.float32).eps) * abs(form.value))
-            rounding = max(TO_ROUNDING * abs(form.value), 1e-6)
-            if apart <= rounding and pairs * 2 * closest <= alpha * error * sqrt(2 * pi):
-                yield form, place
+            if apart <= max(TO_ROUNDING * abs(form.value), 1e-6):
+                closest = max(apart, float(np.finfo(np.float32).eps) * abs(form.value))
+                chance = pairs * 2 * closest / (error * sqrt(2 * pi)) if error > 0 else inf
+                found.append(Agreement(form, place, chance))
+    return found
 
 
 def _out_of_range(evidence: Evidence) -> bool:
@@ -672,7 +699,8 @@ def accuracy_as_reported(
     The validation set of a training may be another one than the evaluation set; so without
     ``same_rows``, by which the caller states that it is not, only an accuracy is judged whose
     ``val_loss`` is the loss of exactly these rows, to 1e-5 of it and so close that the loss of
-    other rows would be with probability at most ``alpha``.
+    other rows would be with probability at most ``alpha``; one that other rows may have as well
+    leaves it inconclusive.
 
     Source: keras#14231 (accuracy .80 and .19 at the same loss), Kashgari#178 (binary accuracy of
     many classes).
@@ -685,23 +713,24 @@ def accuracy_as_reported(
             f"{count(len(answers), 'answer')} for {count(len(y_true), 'example')}: see "
             "decoding_consistent",
         )
-    point: int | None
+    found: tuple[int, bool] | None
     if same_rows:
-        point = len(evidence.val_accuracy) - 1
+        found = len(evidence.val_accuracy) - 1, True
     elif evidence.val_loss is None or evidence.logits is None:
         needs = tuple(name for name in ("logits", "val_loss") if getattr(evidence, name) is None)
         return Finding(Verdict.SKIPPED, f"skipped: needs {' and '.join(needs)}", needs=needs)
     else:
-        point = _point_of_these_rows(evidence, alpha)
+        found = _point_of_these_rows(evidence, alpha)
     right = int(np.count_nonzero(answers == y_true))
     own = right / len(y_true)
     stats: dict[str, Any] = {"accuracy": own, "examples": len(y_true)}
-    if point is None or not np.isfinite(evidence.val_accuracy[point]):
+    if found is None or not np.isfinite(evidence.val_accuracy[found[0]]):
         return Finding(
             Verdict.PASSED,
             f"accuracy {own:.4f} of these predictions; the one reported is of other rows",
             statistics=stats,
         )
+    point, of_these_rows = found
     reported = float(evidence.val_accuracy[point])
     stats["reported_accuracy"] = reported
     accuracies = [own, *_by_batches(evidence, answers == y_true)]
@@ -713,6 +742,15 @@ def accuracy_as_reported(
             Verdict.PASSED,
             f"the reported accuracy {reported:.4f} is that of these predictions",
             statistics=stats,
+        )
+    if not of_these_rows:
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"accuracy misreported? {reported:.4f}, or of other rows; {right}/{len(y_true)} right "
+            f"({own:.4f})",
+            statistics=stats,
+            causes=("metric-misreported",),
+            fix="evaluate accuracy and loss of these rows once more",
         )
     other = _other_accuracy(evidence, reported, allowed)
     return Finding(
@@ -727,15 +765,20 @@ def accuracy_as_reported(
     )
 
 
-def _point_of_these_rows(evidence: Evidence, alpha: float) -> int | None:
-    """Return the point of the history whose validation loss is the loss of these very rows."""
+def _point_of_these_rows(evidence: Evidence, alpha: float) -> tuple[int, bool] | None:
+    """Return the point of the history whose validation loss is that of these rows.
+
+    And whether it is that of no others.
+    """
     if _out_of_range(evidence) or len(evidence.val_loss) != len(evidence.val_accuracy):
         return None
     points = _last_and_best(evidence.val_loss)
     reported = [float(evidence.val_loss[point]) for point in points]
-    found = _of_these_rows([*_forms_of_loss(evidence)], reported, alpha)
-    place = min((place for _, place in found), default=None)
-    return None if place is None else points[place]
+    found = _agreements([*_forms_of_loss(evidence)], reported)
+    if not found:
+        return None
+    closest = min(found, key=lambda one: one.chance)
+    return points[closest.place], closest.chance <= alpha
 
 
 def _by_batches(evidence: Evidence, right: Array) -> list[float]:
