@@ -356,9 +356,10 @@ def loss_matches_outputs(
     fails only if the last or the best ``val_loss`` is, to 1e-5 of it, that of a wrong form which
     is more than 5 % away from the cross-entropy, and so close to it that the loss of other rows
     would be with probability at most ``alpha``: by the standard error over rows, which is small
-    where outputs are flat, and then it is inconclusive. With ``same_rows`` the caller states that the loss is of
-    these rows and this model: then anything farther than ``tolerance`` (a share, at least 1e-4
-    absolute) from the cross-entropy fails, whether or not a form explains it. ``label_smoothing``
+    where outputs are flat, and then it is inconclusive. With ``same_rows`` the caller states that
+    the loss is of these rows and this model: then anything farther than ``tolerance`` (a share, at
+    least 1e-4 absolute) from the cross-entropy fails, whether or not a form explains it.
+    ``label_smoothing``
     is that of the loss. A loss averaged over batches, with a shorter last one, passes if
     ``batch_size`` is given. Class weights and regularisation are not known to it.
 
