@@ -359,9 +359,8 @@ def loss_matches_outputs(
     where outputs are flat, and then it is inconclusive. With ``same_rows`` the caller states that
     the loss is of these rows and this model: then anything farther than ``tolerance`` (a share, at
     least 1e-4 absolute) from the cross-entropy fails, whether or not a form explains it.
-    ``label_smoothing``
-    is that of the loss. A loss averaged over batches, with a shorter last one, passes if
-    ``batch_size`` is given. Class weights and regularisation are not known to it.
+    ``label_smoothing`` is that of the loss. A loss averaged over batches, with a shorter last one,
+    passes if ``batch_size`` is given. Class weights and regularisation are not known to it.
 
     With ``train_logits`` and ``loss``, a loss of another kind shows too: outputs whose largest
     probability is q on the average cost at least -ln q, even if all answers were right (Jensen's
