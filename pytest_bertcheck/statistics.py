@@ -152,7 +152,9 @@ def skill_below(
     largest = max((float(weights.max()) - least) / len(right), min_share * good / len(other_right))
     difference = float((weights * right).mean() - min_share * other_right.mean())
     floor = (1 - min_share) * constant - taken_as_right
-    bound = _difference_below(difference, floor, rows, each, others=(len(other_right), min_share))
+    bound = _difference_below(
+        difference, floor, rows, each, others=len(other_right), share=min_share
+    )
     return max(
         min(1.0, 2 * min(mean_below_zero(values, largest), bound)),
         binomial_at_least(int(other_right.sum()), len(other_right), constant),
@@ -165,12 +167,13 @@ def _difference_below(
     rows: npt.NDArray[np.int64],
     weights: npt.NDArray[np.float64],
     *,
-    others: tuple[int, float],
+    others: int,
+    share: float,
 ) -> float:
     """Bound the probability that a weighted mean is so far below the share of another mean.
 
     The first is the mean over all ``rows`` of ``weights`` times what is 1 or 0; the second that of
-    ``others[0]`` values of 1 or 0, with probability q, of which the share ``others[1]`` is taken.
+    ``others`` values of 1 or 0, with probability q, of which ``share`` is taken.
     The expected difference is at least ``floor``, whatever q. For each q the bound is the least
     exp(b d) E exp(-b D) over b > 0, and the largest expectation that the null allows: where all
     labels gain as much by one more right row (Lagrange), wherever between or beyond 0 and 1 that
@@ -178,12 +181,11 @@ def _difference_below(
 
     Source: Chernoff (1952), Annals of Mathematical Statistics 23.
     """
-    number, share = others
     total, used = int(rows.sum()), weights > 0
     rows, weights = rows[used], weights[used]
     if not len(rows) or difference >= floor:
         return 1.0
-    largest_bet = np.log(30 * min(total / weights.min(), number / share))
+    largest_bet = np.log(30 * min(total / weights.min(), others / share))
 
     def log_bound(q: float) -> float:
         mean = max(0.0, share * q + floor)
@@ -193,8 +195,8 @@ def _difference_below(
             lost = -np.expm1(-bet * weights / total)
             room = (rows * weights / lost).sum() / total - mean
             first = (rows * np.log(lost / weights * room * total / rows.sum())).sum()
-            second = np.logaddexp(np.log1p(-q), np.log(q) + bet * share / number)
-            return float(bet * difference + first + number * second)
+            second = np.logaddexp(np.log1p(-q), np.log(q) + bet * share / others)
+            return float(bet * difference + first + others * second)
 
         return _least(at, (-3, largest_bet), 0.02)  # any b will do, the best one by a hair more
 

@@ -390,7 +390,7 @@ def test_the_bound_on_a_difference_is_above_its_exact_probability(n, v, share, d
     floor = (1 - share) * constant
     seen = right[0] / n - share * right[1] / v
     bound = statistics._difference_below(
-        seen, floor, np.array([n]), np.array([1.0]), others=(v, share)
+        seen, floor, np.array([n]), np.array([1.0]), others=v, share=share
     )
     firsts, seconds = np.meshgrid(np.arange(n + 1) / n, np.arange(v + 1) / v, indexing="ij")
     as_low = firsts - share * seconds <= seen + 1e-12

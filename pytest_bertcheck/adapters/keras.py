@@ -16,7 +16,7 @@ from ..pipeline import FitStep, NotPossible
 from .batches import in_batches, relative_change
 from .fingerprints import config_of, reject_own_code, with_fingerprint
 
-__all__ = ["parts_of", "same_optimizer"]
+__all__ = ["optimizer_content", "parts_of", "same_optimizer", "training_content"]
 
 FURTHER = 8
 """Padding ids by which inputs are padded further."""
@@ -100,11 +100,8 @@ def training_content(keras: ModuleType, model: Any) -> list[str]:
     NotPossible
         If loss, optimizer or schedule are none of Keras.
     """
-    optimizer, loss = getattr(model, "optimizer", None), getattr(model, "loss", None)
-    told = []
-    if optimizer is not None:
-        reject_own_code(type(optimizer))
-        told += [type(optimizer).__qualname__, config_of(optimizer.get_config())]
+    loss = getattr(model, "loss", None)
+    told = optimizer_content(getattr(model, "optimizer", None))
     if callable(loss):
         reject_own_code(loss)
         return (
@@ -113,6 +110,20 @@ def training_content(keras: ModuleType, model: Any) -> list[str]:
             else [*told, loss.__qualname__]
         )
     return [*told, config_of(loss)]
+
+
+def optimizer_content(optimizer: Any) -> list[str]:
+    """Return what a step of the optimizer depends on.
+
+    Raises
+    ------
+    NotPossible
+        If it, or its schedule, is none of Keras.
+    """
+    if optimizer is None:
+        return []
+    reject_own_code(type(optimizer))
+    return [type(optimizer).__qualname__, config_of(optimizer.get_config())]
 
 
 def _layers_in(model: Any) -> list[Any]:

@@ -15,6 +15,7 @@ from .untrained import rate_for, shallow
 
 __all__ = [
     "LAYERS",
+    "REGISTRY",
     "WEIGHTS",
     "content_of",
     "embedding_rows",
@@ -22,13 +23,15 @@ __all__ = [
     "load",
     "optimizer_content",
     "precision",
-    "registered_for",
     "reject_own_code_in",
     "start_training",
 ]
 
 LAYERS = "torch.nn.modules."
 """How the modules begin that define the layers of PyTorch."""
+
+REGISTRY = ("modeling_auto", "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING")
+"""Where transformers keeps which class a configuration stands for."""
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 """Files one of which a saved model has; others would have to be unpickled."""
@@ -85,9 +88,7 @@ def content_of(model: Any, optimizer: Any) -> list[Any]:
             ]
             for name, weight in weights
         ],
-        optimizer_content(
-            optimizer, {id(weight): name for name, weight in model.named_parameters()}
-        ),
+        optimizer_content(optimizer, model),
     ]
 
 
@@ -99,15 +100,8 @@ def reject_own_code_in(model: Any) -> None:
         reject_own_code(type(module), type(module).forward, *own)
 
 
-def registered_for(config: Any) -> Any:
-    """Return the class that the team has registered for models of this configuration, if any."""
-    auto = sys.modules.get("transformers.models.auto.modeling_auto")
-    known = getattr(auto, "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING", None)
-    return getattr(known, "_extra_content", {}).get(type(config))
-
-
-def optimizer_content(optimizer: Any, names: Mapping[int, str]) -> list[Any]:
-    """Return what a step of the optimizer depends on, with the names of the model's weights by id.
+def optimizer_content(optimizer: Any, model: Any = None) -> list[Any]:
+    """Return what a step of the optimizer depends on, and which weights of a model it moves.
 
     Raises
     ------
@@ -118,6 +112,8 @@ def optimizer_content(optimizer: Any, names: Mapping[int, str]) -> list[Any]:
         return []
     optimizer = _unwrapped(optimizer)
     reject_own_code(type(optimizer))
+    weights = [] if model is None else model.named_parameters()
+    names = {id(weight): name for name, weight in weights}
     return [
         type(optimizer).__qualname__,
         *(

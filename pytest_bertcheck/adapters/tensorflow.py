@@ -12,12 +12,13 @@ from typing import Any
 from ..content import content_hash
 from ..pipeline import FitStep, NotPossible
 from .batches import Forward, copied, relative_change
-from .fingerprints import config_of, reject_own_code
-from .keras import same_optimizer, training_content
+from .fingerprints import reject_own_code
+from .keras import optimizer_content, same_optimizer, training_content
 from .untrained import rate_for, shallow
 
 __all__ = [
     "LAYERS",
+    "REGISTRY",
     "WEIGHTS",
     "content_of",
     "embedding_rows",
@@ -25,13 +26,15 @@ __all__ = [
     "load",
     "optimizer_content",
     "precision",
-    "registered_for",
     "reject_own_code_in",
     "start_training",
 ]
 
 LAYERS = "tf_keras.src."
 """How the modules begin that define the layers of Keras."""
+
+REGISTRY = ("modeling_tf_auto", "TF_MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING")
+"""Where transformers keeps which class a configuration stands for."""
 
 WEIGHTS = (
     "tf_model.h5",
@@ -115,24 +118,9 @@ def content_of(model: Any, optimizer: Any) -> list[Any]:
         # Their names are numbered by how many models there were before.
         [[content_hash(weight.numpy()), bool(weight.trainable)] for weight in model.weights],
         [bool(layer.trainable) for layer in model.layers],
-        optimizer_content(optimizer, {}),
+        optimizer_content(optimizer),
         training_content(tf_keras, model),
     ]
-
-
-def optimizer_content(optimizer: Any, names: Mapping[int, str]) -> list[str]:
-    """Return what a step of the optimizer depends on; it names no weights.
-
-    Raises
-    ------
-    NotPossible
-        If some of it is code that is none of a known library.
-    """
-    return (
-        []
-        if optimizer is None
-        else [type(optimizer).__qualname__, config_of(optimizer.get_config())]
-    )
 
 
 def precision() -> str:
@@ -152,13 +140,6 @@ def reject_own_code_in(model: Any) -> None:
     for module in (model, *model.submodules):
         calls = (vars(module).get("call"), getattr(type(module), "call", None))
         reject_own_code(type(module), *filter(None, calls))
-
-
-def registered_for(config: Any) -> Any:
-    """Return the class that the team has registered for models of this configuration, if any."""
-    auto = sys.modules.get("transformers.models.auto.modeling_tf_auto")
-    known = getattr(auto, "TF_MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING", None)
-    return getattr(known, "_extra_content", {}).get(type(config))
 
 
 def forward_of(model: Any) -> Callable[[Inputs], Forward]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -153,7 +154,7 @@ def _parts_of_saved(
         saved.reject_own_code(config)
         return [
             backend.precision(),
-            backend.optimizer_content(optimizer, {}),
+            backend.optimizer_content(optimizer),
             files_in(folder),
             _tokenizer_content(tokenizer),
         ]
@@ -286,7 +287,10 @@ class _Saved:
             raise NotPossible("an adapter has its base model elsewhere")
         family = type(config).__module__.rpartition(".")[0]
         reject_changed_layers(self.backend.LAYERS, f"{family}.")
-        reject_own_code(*filter(None, (type(config), self.backend.registered_for(config))))
+        module, mapping = self.backend.REGISTRY
+        known = getattr(sys.modules.get(f"transformers.models.auto.{module}"), mapping, None)
+        registered = getattr(known, "_extra_content", {}).get(type(config))
+        reject_own_code(*filter(None, (type(config), registered)))
         if "_loaded" in vars(self):
             self.backend.reject_own_code_in(self.model)
 

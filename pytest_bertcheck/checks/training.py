@@ -383,7 +383,7 @@ def loss_matches_outputs(
     plain = forms[0].value
     stats: dict[str, Any] = {"reported_loss": reported[0], "cross_entropy": plain}
     digits = f"{reported[0]:.4f}, cross-entropy of these outputs {plain:.4f}"
-    agreements = [] if same_rows else _agreements(forms, reported, forms[0].error)
+    agreements = []
     if same_rows:
         matching = [
             form
@@ -391,6 +391,7 @@ def loss_matches_outputs(
             if abs(reported[0] - form.value) <= max(tolerance * abs(form.value), 1e-4)
         ]
     else:
+        agreements = _agreements(forms, reported, forms[0].error)
         matching = [one.form for one in agreements if one.chance <= alpha]
     if any(form.name == forms[0].name for form in matching):
         return Finding(

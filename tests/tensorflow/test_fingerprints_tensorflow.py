@@ -13,6 +13,7 @@ import pytest
 
 from pytest_bertcheck import Pipeline
 from pytest_bertcheck.pipeline import NotPossible
+from tests.own_code import assert_told
 
 TEXTS, Y_TRUE = ["win money now", "hello my friend"] * 4, [1, 0] * 4
 
@@ -76,29 +77,17 @@ def test_a_patched_model_has_no_fingerprint(model_folder, tokenizer) -> None:
 def test_a_saved_model_of_ones_own_code_has_no_fingerprint(model_folder, monkeypatch) -> None:
     """A class that is registered, or a layer whose call is replaced, may change with the files."""
     import tf_keras
-    from transformers import (
-        BertConfig,
-        TFAutoModelForSequenceClassification,
-        TFBertForSequenceClassification,
-    )
+    from transformers import TFAutoModelForSequenceClassification, TFBertForSequenceClassification
     from transformers.models.bert.modeling_tf_bert import TFBertLayer
 
-    class Own(TFBertForSequenceClassification):
-        """The team's own model."""
-
-    known = transformers_fingerprint(model_folder)
-    TFAutoModelForSequenceClassification.register(BertConfig, Own, exist_ok=True)
-    try:
-        with pytest.raises(NotPossible, match="Own is code of your own"):
-            transformers_fingerprint(model_folder)
-    finally:
-        TFAutoModelForSequenceClassification._model_mapping._extra_content.pop(BertConfig)
-    for layer in (TFBertLayer, tf_keras.layers.Dense):
-        with monkeypatch.context() as patched:
-            patched.setattr(layer, "call", lambda *arguments, **options: None)
-            with pytest.raises(NotPossible, match="code of your own"):
-                transformers_fingerprint(model_folder)
-    assert known == transformers_fingerprint(model_folder)
+    assert_told(
+        lambda: transformers_fingerprint(model_folder),
+        monkeypatch,
+        auto=TFAutoModelForSequenceClassification,
+        base=TFBertForSequenceClassification,
+        layers=[TFBertLayer, tf_keras.layers.Dense],
+        call="call",
+    )
 
 
 def test_keras_tells_its_precision_before_it_is_imported(tmp_path) -> None:
@@ -233,3 +222,9 @@ def test_the_precision_and_the_optimizer_of_a_saved_model_are_part_of_it(model_f
         seen.append(transformers_fingerprint(model_folder, optimizer=adam))
     assert len(seen) == len(set(seen))
     assert seen[0] == transformers_fingerprint(model_folder)
+
+    class Own(tf_keras.optimizers.Adam):
+        """The team's own optimizer."""
+
+    with pytest.raises(NotPossible, match="Own is code of your own"):
+        transformers_fingerprint(model_folder, optimizer=Own())

@@ -28,6 +28,15 @@ def copy(folder: Path, to: Path, **config) -> Path:
     return to
 
 
+def headless(folder: Path, tokenizer, to: Path) -> Path:
+    """Save a model as a base checkpoint, without its head."""
+    from transformers import TFBertModel
+
+    TFBertModel.from_pretrained(folder).save_pretrained(to)
+    tokenizer.save_pretrained(to)
+    return to
+
+
 def write_csv(path: Path, size: int = 120) -> Path:
     texts, labels = texts_and_labels(size, seed=2)
     names = ["ham", "spam"]
@@ -74,10 +83,7 @@ def test_checkpoint_without_head_is_weights_not_loaded(
     tmp_path: Path, model_folder: Path, tokenizer
 ) -> None:
     """A base checkpoint loads with a random head, and the diagnosis says so as a fact."""
-    from transformers import TFBertModel
-
-    TFBertModel.from_pretrained(model_folder).save_pretrained(tmp_path)
-    tokenizer.save_pretrained(tmp_path)
+    headless(model_folder, tokenizer, tmp_path)
     texts, y_true = texts_and_labels(120, seed=5)
     pipeline = Pipeline.from_transformers(tmp_path, texts=texts, y_true=y_true)
     cause = diagnose(pipeline.observe()).causes[0]
@@ -89,10 +95,7 @@ def test_weights_left_random_are_told_where_predict_is_ones_own(
     tmp_path: Path, model_folder: Path, tokenizer
 ) -> None:
     """Labels alone are no outputs to compare; what loading says of the weights stays a fact."""
-    from transformers import TFBertModel
-
-    TFBertModel.from_pretrained(model_folder).save_pretrained(tmp_path)
-    tokenizer.save_pretrained(tmp_path)
+    headless(model_folder, tokenizer, tmp_path)
     texts, y_true = texts_and_labels(40, seed=5)
     pipeline = Pipeline.from_transformers(
         tmp_path, texts=texts, y_true=y_true, predict=lambda texts: ["ham"] * len(texts)
@@ -175,10 +178,7 @@ def test_zero_code_run_fails_a_random_head(
     pytester: pytest.Pytester, model_folder: Path, tokenizer
 ) -> None:
     """A folder whose head is missing fails the run and names the weights."""
-    from transformers import TFBertModel
-
-    TFBertModel.from_pretrained(model_folder).save_pretrained(pytester.path / "base")
-    tokenizer.save_pretrained(pytester.path / "base")
+    headless(model_folder, tokenizer, pytester.path / "base")
     write_csv(pytester.path / "mails.csv")
     result = pytester.runpytest_subprocess(
         "--bertcheck", "--bertcheck-model=base", "--bertcheck-data=mails.csv"

@@ -10,6 +10,7 @@ import torch
 
 from pytest_bertcheck import Pipeline
 from pytest_bertcheck.pipeline import NotPossible
+from tests.own_code import assert_told
 
 TEXTS, Y_TRUE = ["win money now", "hello my friend"] * 4, [1, 0] * 4
 
@@ -96,29 +97,17 @@ def test_code_of_ones_own_has_no_fingerprint(trained, tokenizer, untrained) -> N
 
 def test_a_saved_model_of_ones_own_code_has_no_fingerprint(model_folder, monkeypatch) -> None:
     """A class that is registered, or a layer whose call is replaced, may change with the files."""
-    from transformers import (
-        AutoModelForSequenceClassification,
-        BertConfig,
-        BertForSequenceClassification,
-    )
+    from transformers import AutoModelForSequenceClassification, BertForSequenceClassification
     from transformers.models.bert.modeling_bert import BertLayer
 
-    class Own(BertForSequenceClassification):
-        """The team's own model."""
-
-    known = fingerprint(model_folder)
-    AutoModelForSequenceClassification.register(BertConfig, Own, exist_ok=True)
-    try:
-        with pytest.raises(NotPossible, match="Own is code of your own"):
-            fingerprint(model_folder)
-    finally:
-        AutoModelForSequenceClassification._model_mapping._extra_content.pop(BertConfig)
-    for layer in (BertLayer, torch.nn.Linear):
-        with monkeypatch.context() as patched:
-            patched.setattr(layer, "forward", lambda *arguments, **options: None)
-            with pytest.raises(NotPossible, match="code of your own"):
-                fingerprint(model_folder)
-    assert known == fingerprint(model_folder)
+    assert_told(
+        lambda: fingerprint(model_folder),
+        monkeypatch,
+        auto=AutoModelForSequenceClassification,
+        base=BertForSequenceClassification,
+        layers=[BertLayer, torch.nn.Linear],
+        call="forward",
+    )
 
 
 def test_an_adapter_has_no_fingerprint(model_folder, tmp_path) -> None:
