@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from .settings import CI
 
@@ -17,9 +18,6 @@ __all__ = ["progress", "show_on"]
 
 DELAY = 2.0
 """Seconds from which on there is a bar."""
-
-T = TypeVar("T")
-
 
 class _Terminal:
     """What tqdm writes to: pytest's terminal, past the capture of what a test prints."""
@@ -65,11 +63,13 @@ def show_on(config: pytest.Config) -> Callable[[], None]:
     return lambda: _shown.remove(config if shown else None)
 
 
-def progress(items: Sequence[T], unit: str) -> Iterable[T]:
-    """Return the items, with a bar of how many are through; without a terminal just the items."""
+@contextmanager
+def progress(total: int, unit: str) -> Iterator[Callable[[int], Any]]:
+    """Show a bar of how many of a total are through; what is yielded is told how many more are."""
     config = _shown[-1]
     if config is None:
-        return items
+        yield lambda done: None
+        return
     from tqdm import tqdm
 
     class Bar(tqdm):  # type: ignore[misc]
@@ -77,12 +77,13 @@ def progress(items: Sequence[T], unit: str) -> Iterable[T]:
 
     Bar.set_lock(threading.RLock())  # nor a lock for other processes
     columns = shutil.get_terminal_size().columns
-    return Bar(
-        items,
+    with Bar(
+        total=total,
         unit=unit,
         delay=DELAY,
         leave=False,
         file=_Terminal(config),
         ncols=min(columns - 1, 80),
         desc="bertcheck",
-    )
+    ) as bar:
+        yield bar.update

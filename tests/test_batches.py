@@ -24,8 +24,33 @@ def lengths(texts: list[str]) -> list[list[int]]:
 @settings(deadline=None)
 def test_outputs_come_back_in_the_order_of_the_texts(texts, size, at_once):
     """Whatever the size of the batches, and however many at a time, a text has its own outputs."""
-    outputs = in_batches(Forward(lengths, size, at_once), texts)
+    outputs = in_batches(Forward(lengths, size, at_once=at_once), texts)
     assert [[len(text)] for text in texts] == outputs.tolist()
+
+
+@given(texts=st.lists(st.text("x", max_size=40), min_size=1, max_size=60))
+@settings(deadline=None)
+def test_a_batch_has_few_tokens_or_few_texts(texts):
+    """A batch is cut at 16 texts, or where it has as many tokens as are wanted.
+
+    How many texts that makes is known from the batch before: of texts that are hardly shorter.
+    """
+    batches = []
+
+    def inputs_of(batch):
+        width = max(1, *map(len, batch))
+        return {"input_ids": np.zeros((len(batch), width))}
+
+    def outputs_of(inputs):
+        batches.append(inputs["input_ids"].shape)
+        return inputs["input_ids"][:, :1]
+
+    outputs = in_batches(Forward(outputs_of, size=16, tokens=64), texts, inputs_of)
+    assert len(texts) == len(outputs) == sum(rows for rows, _ in batches)
+    allowed = [16] + [min(16, max(1, 64 // width)) for _, width in batches]
+    sizes = [rows for rows, _ in batches]
+    assert allowed[: len(sizes) - 1] == sizes[:-1]
+    assert sizes[-1] <= allowed[len(sizes) - 1]
 
 
 def test_two_batches_are_computed_at_the_same_time_and_no_more():

@@ -19,10 +19,24 @@ BATCH_SIZE = 32
 
 
 class Forward(NamedTuple):
-    """How to call a model: with how many texts, and for how many batches at the same time."""
+    """How to call a model.
+
+    Attributes
+    ----------
+    outputs_of
+        Takes a batch of inputs.
+    size
+        Texts in a batch at most.
+    tokens
+        Tokens in a batch, padding among them, if so many make fewer texts; only of inputs that
+        have ``input_ids``.
+    at_once
+        Batches at the same time.
+    """
 
     outputs_of: Callable[[Any], Any]
     size: int = BATCH_SIZE
+    tokens: int | None = None
     at_once: int = 1
 
 
@@ -42,11 +56,11 @@ def in_batches(
     >>> in_batches(lambda texts: [[len(text)] for text in texts], ["ccc", "a", "bb"]).tolist()
     [[3], [1], [2]]
     """
-    outputs_of, size, at_once = forward if isinstance(forward, Forward) else Forward(forward)
+    forward = forward if isinstance(forward, Forward) else Forward(forward)
     order = np.argsort([len(text) for text in texts], kind="stable")
-    starts = progress(range(0, len(texts), size), unit="batch")
-    inputs = (inputs_of([texts[row] for row in order[start : start + size]]) for start in starts)
-    found = [outputs_to_array(outputs) for outputs in _ahead(outputs_of, inputs, at_once)]
+    with progress(len(texts), unit="text") as advance:
+        inputs = _inputs([texts[row] for row in order], forward, inputs_of, advance)
+        found = [outputs_to_array(outputs) for outputs in _ahead(forward, inputs)]
     outputs = np.concatenate(found)
     if len(outputs) != len(texts):
         raise ValueError(
@@ -57,18 +71,36 @@ def in_batches(
     return in_order
 
 
-def _ahead(function: Callable[[Any], Any], items: Iterable[Any], at_once: int) -> Iterator[Any]:
-    """Yield the function of each item in order, with no more than ``at_once`` begun."""
-    if at_once == 1:
-        yield from map(function, items)
+def _inputs(
+    texts: Sequence[str],
+    forward: Forward,
+    inputs_of: Callable[[list[str]], Any],
+    advance: Callable[[int], Any],
+) -> Iterator[Any]:
+    """Yield the inputs of each batch of texts that are sorted by length."""
+    start, size = 0, forward.size
+    while start < len(texts):
+        batch = list(texts[start : start + size])
+        inputs = inputs_of(batch)
+        yield inputs
+        advance(len(batch))
+        start += size
+        if forward.tokens is not None:  # the next texts are hardly longer than these
+            size = min(forward.size, max(1, forward.tokens // inputs["input_ids"].shape[1]))
+
+
+def _ahead(forward: Forward, inputs: Iterable[Any]) -> Iterator[Any]:
+    """Yield the outputs of each batch in order, with no more than ``at_once`` begun."""
+    if forward.at_once == 1:
+        yield from map(forward.outputs_of, inputs)
         return
-    pool = ThreadPoolExecutor(at_once)
+    pool = ThreadPoolExecutor(forward.at_once)
     begun: deque[Future[Any]] = deque()
     try:
-        for item in items:
-            if len(begun) == at_once:
+        for batch in inputs:
+            if len(begun) == forward.at_once:
                 yield begun.popleft().result()
-            begun.append(pool.submit(function, item))
+            begun.append(pool.submit(forward.outputs_of, batch))
         while begun:
             yield begun.popleft().result()
     finally:

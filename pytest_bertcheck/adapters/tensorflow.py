@@ -46,8 +46,8 @@ WEIGHTS = (
 
 Inputs = Mapping[str, Any]
 
-GRAPH_ON_CPU = {"size": 8, "at_once": 2}
-"""Batches of a graph on a CPU: larger ones are no faster, and take more memory; of two at the same
+GRAPH_ON_CPU = {"size": 16, "tokens": 1024, "at_once": 2}
+"""Batches of a graph on a CPU: larger ones are slower, and take more memory; of two at the same
 time one fills the gaps that the other leaves."""
 
 
