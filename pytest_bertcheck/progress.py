@@ -19,6 +19,7 @@ __all__ = ["progress", "show_on"]
 DELAY = 2.0
 """Seconds from which on there is a bar."""
 
+
 class _Terminal:
     """What tqdm writes to: pytest's terminal, past the capture of what a test prints."""
 

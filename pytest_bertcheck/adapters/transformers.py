@@ -337,11 +337,13 @@ class _Tokens:
     def encode(self, texts: Sequence[str]) -> Mapping[str, Any]:
         tokenizer = self.tokenizer
         starts = range(0, max(len(texts), 1), ENCODED_AT_ONCE)
-        parts = [texts[start : start + ENCODED_AT_ONCE] for start in starts]
-        alone = {"return_attention_mask": False, "return_token_type_ids": False}
-        whole = (tokenizer(list(part), truncation=False, verbose=False, **alone) for part in parts)
-        counts = [len(ids) for encoding in whole for ids in encoding["input_ids"]]
-        encodings = [self._encoding(part, self.limit, padding=True) for part in parts]
+        counts: list[int] = []
+        encodings = []
+        for start in starts:
+            part = list(texts[start : start + ENCODED_AT_ONCE])
+            encoded = self._encoding(part, self.limit, padding=True)
+            counts += self._counts_before_truncation(part, encoded)
+            encodings.append(_model_inputs(encoded))
         encoding = {
             name: self._one_below_another(name, [part[name] for part in encodings])
             for name in encodings[0]
@@ -355,6 +357,19 @@ class _Tokens:
             "token_counts": counts,
             "unknown_token_share": unknown.sum(axis=1) / np.maximum(kept, 1),
         }
+
+    def _counts_before_truncation(self, texts: list[str], encoded: Any) -> list[int]:
+        tokenizer = self.tokenizer
+        if encoded.encodings is None:  # one in Python does not tell what it cut off
+            alone = {"return_attention_mask": False, "return_token_type_ids": False}
+            whole = tokenizer(texts, truncation=False, verbose=False, **alone)
+            return [len(ids) for ids in whole["input_ids"]]
+        added = tokenizer.num_special_tokens_to_add()  # to each piece that was cut off, too
+        return [
+            sum(kept.attention_mask)
+            + sum(sum(cut.attention_mask) - added for cut in kept.overflowing)
+            for kept in encoded.encodings
+        ]
 
     def _one_below_another(self, name: str, arrays: list[Array]) -> Array:
         """Pad arrays to the width of the widest, as the tokenizer itself does."""
@@ -371,11 +386,11 @@ class _Tokens:
         return np.concatenate(padded)
 
     def inputs_of(self, texts: Sequence[str]) -> dict[str, Any]:
-        return self._encoding(texts, self.limit, padding=True)
+        return _model_inputs(self._encoding(texts, self.limit, padding=True))
 
     def short_inputs_of(self, texts: Sequence[str]) -> dict[str, Any]:
         for tokens in TRAINING_TOKENS:
-            inputs = self._encoding(texts, min(self.limit, tokens), padding=True)
+            inputs = _model_inputs(self._encoding(texts, min(self.limit, tokens), padding=True))
             if len(np.unique(inputs["input_ids"], axis=0)) == len(texts):
                 break
         return inputs
@@ -384,13 +399,17 @@ class _Tokens:
         longest = self.inputs_of(texts)["input_ids"].shape[1]
         if longest == self.limit:
             raise NotPossible(f"the texts fill the {self.limit} tokens that the model takes")
-        return self._encoding(texts, min(self.limit, longest + FURTHER), padding="max_length")
+        wider = min(self.limit, longest + FURTHER)
+        return _model_inputs(self._encoding(texts, wider, padding="max_length"))
 
-    def _encoding(self, texts: Sequence[str], limit: int, padding: bool | str) -> dict[str, Any]:
-        encoding = self.tokenizer(
+    def _encoding(self, texts: Sequence[str], limit: int, padding: bool | str) -> Any:
+        return self.tokenizer(
             list(texts), truncation=True, max_length=limit, padding=padding, return_tensors="np"
         )
-        return {name: encoding[name] for name in MODEL_INPUTS if name in encoding}
+
+
+def _model_inputs(encoded: Any) -> dict[str, Any]:
+    return {name: encoded[name] for name in MODEL_INPUTS if name in encoded}
 
 
 @dataclass(frozen=True)

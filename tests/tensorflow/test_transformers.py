@@ -57,6 +57,27 @@ def test_folder_tells_names_limit_tokens_and_weights(model_folder: Path) -> None
     np.testing.assert_allclose(evidence.logits[:32], evidence.reloaded_logits, atol=1e-4)
 
 
+@pytest.mark.parametrize("in_python", [False, True], ids=["fast", "in-python"])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_tokens_are_counted_before_truncation(
+    model_folder: Path, tmp_path: Path, in_python: bool, side: str
+) -> None:
+    """Whatever the tokenizer, and where it cuts and pads, token_counts tell of the whole texts."""
+    from transformers import AutoTokenizer
+
+    texts = [" ".join(["hello"] * words) for words in [0, 1, 13, 14, 15, 16, 29, 30, 90]] * 40
+    sides = {"truncation_side": side, "padding_side": side}
+    tokenizer = AutoTokenizer.from_pretrained(model_folder, use_fast=not in_python, **sides)
+    pipeline = Pipeline.from_transformers(
+        model_folder, tokenizer, texts=texts, y_true=[0] * len(texts)
+    )
+    encoding = pipeline.encode(texts)
+    assert in_python is not tokenizer.is_fast
+    assert [len(text.split()) + 2 for text in texts] == encoding["token_counts"]
+    kept = [min(len(text.split()) + 2, 16) for text in texts]
+    assert kept == encoding["attention_mask"].sum(axis=1).tolist()
+
+
 def test_model_in_memory_gives_the_same_outputs_as_its_folder(model_folder: Path) -> None:
     """A model object with its tokenizer is observed as the folder it came from."""
     from transformers import AutoTokenizer, TFBertForSequenceClassification
