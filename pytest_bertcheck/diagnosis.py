@@ -74,6 +74,10 @@ SIGNS: dict[str, tuple[str, str]] = {
     "learnt-by-heart": ("the training loss fell to almost nothing", ""),
     "lengths-equal": ("all texts have the same number of tokens", ""),
     "less-than-an-epoch": ("training saw less than one epoch", ""),
+    "loss-jumps-with-labels": (
+        "the training loss jumps where the label of the batches changes",
+        "",
+    ),
     "logits-bit-equal": ("the outputs are bit for bit the same for all inputs", ""),
     "logits-blown-up": ("the outputs are the same huge numbers for all inputs", ""),
     "logits-constant": (
@@ -308,6 +312,7 @@ TABLE: dict[str, Row] = {
             "training-in-label-order": (7, 0),
             "label-never-trained": (6, 0),
             "last-fed-is-the-answer": (5, 0),
+            "loss-jumps-with-labels": (5, 0),
             "imbalance-collapse": (-5, 0),
             "collapsed": (1, -1),
             "val-loss-learnt": (-4, 1),

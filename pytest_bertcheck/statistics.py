@@ -33,6 +33,7 @@ __all__ = [
     "rate_above",
     "runs_too_few",
     "skill_below",
+    "successes_at_least",
     "trials_for_gap",
     "trials_for_paired_power",
     "trials_for_power",
@@ -48,6 +49,14 @@ def binomial_at_least(successes: int, trials: int, probability: float) -> float:
 def binomial_at_most(successes: int, trials: int, probability: float) -> float:
     """P(X <= successes) for X ~ Binomial(trials, probability)."""
     return float(stats.binom.cdf(successes, trials, probability))
+
+
+def successes_at_least(successes: int, chances: Sequence[float]) -> float:
+    """P(X >= successes) for independent trials, each with a chance of its own."""
+    exactly = np.ones(1)  # the probability of 0, 1, ... successes
+    for chance in chances:
+        exactly = np.convolve(exactly, (1 - chance, chance))
+    return float(exactly[successes:].sum())
 
 
 def hypergeometric_at_least(hits: int, total: int, marked: int, drawn: int) -> float:

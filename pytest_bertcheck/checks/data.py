@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import ceil, comb, inf, log
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -291,10 +291,15 @@ def training_data_shuffled(
     random order either if those go with the label.
 
     ``y_train`` often is the order of the data set although training shuffled it. So by default the
-    check fails only if, besides, the answers to all other labels go to the label fed last (the
-    test of ``not_collapsed``; both tests must reject, so the error rate is at most ``alpha``
-    whatever the order). A good accuracy passes; anything else in label order is inconclusive.
-    With ``only_if_harmful=False`` the order alone fails.
+    check fails only if, besides, something shows that it was fed so; both tests must reject, so
+    the error rate is at most ``alpha`` whatever the order. Either the answers to all other labels
+    go to the label fed last (the test of ``not_collapsed``). Or the training loss, if there is one
+    for each step and ``batch_size``, jumps where the label of the batches changes: in a window
+    around each change within an epoch, no wider than to halfway to the next, the step there is the
+    largest. Null hypothesis: batches were dealt at random, and so the largest step is anywhere in
+    a window with the same chance; exact test over the windows. (A loss that is averaged anew in
+    each epoch jumps between epochs: those changes do not count.) A good accuracy passes; anything
+    else in label order is inconclusive. With ``only_if_harmful=False`` the order alone fails.
 
     Source: Wald and Wolfowitz (1940); keras#8346, gbert#154, Socialbird BERT-Classification#11.
     """
@@ -346,34 +351,98 @@ def training_data_shuffled(
     )
     if not only_if_harmful:
         return failure
-    collapse = _collapse_on(evidence, last, alpha)
+    jumps = _jumps_where_labels_change(evidence)
+    if jumps is not None and jumps.least_p_value > alpha:
+        jumps = None
+    ways = 1 if jumps is None else 2  # of showing that it was fed so, which share alpha
+    p_values = []
+    collapse = _collapse_on(evidence, last, alpha / ways)
     if collapse is not None:
-        p_value = max(in_order, collapse.p_value)
+        p_values.append(min(1.0, max(in_order, ways * collapse.p_value)))
         signs["last-fed-is-the-answer"] = collapse.collapsed
         if collapse.collapsed:
             return dataclasses.replace(
                 failure,
                 summary=f"fed in label order: {collapse.answered_others}/{collapse.others} other "
-                f"rows get {_name(evidence, last, 14)}, the last label fed, {probability(p_value)}",
-                p_value=p_value,
+                f"rows get {_name(evidence, last, 14)}, the last label fed, "
+                f"{probability(p_values[0])}",
+                p_value=p_values[0],
             )
         if demonstrably_good(evidence, alpha):
             return Finding(
                 Verdict.PASSED,
                 f"y_train is in label order and the model copes: {versus}",
                 statistics=figures,
-                p_value=p_value,
+                p_value=p_values[0],
                 signs=signs,
+            )
+    if jumps is not None:
+        p_values.append(min(1.0, max(in_order, ways * jumps.p_value)))
+        figures |= {"label_changes": jumps.changes, "loss_jumps": jumps.jumps}
+        signs["loss-jumps-with-labels"] = p_values[-1] <= alpha
+        if p_values[-1] <= alpha:
+            return dataclasses.replace(
+                failure,
+                summary=f"fed in label order: the loss jumps at {jumps.jumps} of "
+                f"{count(jumps.changes, 'change')} of label, {probability(p_values[-1])}",
+                p_value=p_values[-1],
             )
     return Finding(
         Verdict.INCONCLUSIVE,
         f"y_train in label order: {versus}; fed so?",
         statistics=figures,
-        p_value=None if collapse is None else p_value,
+        p_value=min(p_values, default=None),
         causes=("training-data-sorted",),
         fix="record y_train as the training loop gets it: assert_training_data_shuffled(y_fed)",
         signs=signs,
     )
+
+
+class _Jumps(NamedTuple):
+    """How often the training loss jumps where the label of the batches changes.
+
+    ``p_value`` is the probability of so many by chance; ``least_p_value`` that of one at each.
+    """
+
+    jumps: int
+    changes: int
+    p_value: float
+    least_p_value: float
+
+
+def _jumps_where_labels_change(evidence: Evidence) -> _Jumps | None:
+    """Count changes of label between the batches of an epoch, and those at which the loss jumps.
+
+    None if the loss is not recorded for each step, or labels do not change within an epoch.
+    """
+    y_train, loss, size = evidence.y_train, evidence.loss, evidence.batch_size
+    if loss is None or size is None or len(loss) != evidence.train_steps:
+        return None
+    epoch = ceil(len(y_train) / size)
+    if len(loss) % epoch and size <= len(y_train) and len(loss) % (len(y_train) // size) == 0:
+        epoch = len(y_train) // size  # the last batch, with fewer rows, was left out
+    ids = np.unique(y_train, return_inverse=True)[1]
+    batches = [ids[start : start + size] for start in range(0, epoch * size, size)]
+    labels = np.array([np.bincount(batch).argmax() for batch in batches])
+    changes = np.flatnonzero(labels[1:] != labels[:-1]) + 1
+    with np.errstate(invalid="ignore"):  # a loss may be infinite
+        steps = np.abs(np.diff(loss))  # steps[t - 1] leads to batch t
+    jumps, chances = 0, []
+    for start in range(0, len(loss), epoch):
+        within = steps[start : start + epoch - 1]
+        for before, change, after in zip(
+            np.r_[-len(within), changes[:-1]], changes, np.r_[changes[1:], 2 * epoch], strict=True
+        ):
+            reach = min(change - 1, len(within) - change, (change - before - 1) // 2,
+                        (after - change - 1) // 2)  # fmt: skip
+            if reach > 0:
+                window = within[change - 1 - reach : change + reach]
+                jumps += int(np.sum(window >= window[reach]) == 1)
+                chances.append(1 / len(window))
+    if not chances:
+        return None
+    each = statistics.successes_at_least(len(chances), chances)
+    return _Jumps(jumps, len(chances), statistics.successes_at_least(jumps, chances), each)
 
 
 def _longest_runs(evidence: Evidence) -> tuple[tuple[str, ...], ...]:

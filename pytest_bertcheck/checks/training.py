@@ -366,9 +366,10 @@ def loss_matches_outputs(
     probability is q on the average cost at least -ln q, even if all answers were right (Jensen's
     inequality). If they commit to no label, and the loss fell to less than half of where it began
     and of that bound, in the last and the best epoch, training made something small that is no
-    cross-entropy of these outputs. Some teams want that, so it fails only where the answers are
-    worse than those of the reference (exact McNemar at ``alpha``) or, without one, demonstrably
-    poor.
+    cross-entropy of these outputs. Four fifths are enough where the training labels are balanced,
+    so that class weights change little, and the loss is the mean over 64 rows at least. Some teams
+    want that, so it fails only where the answers are worse than those of the reference (exact
+    McNemar at ``alpha``) or, without one, demonstrably poor.
 
     Source: CAUSES.md, id 7; keras#1261, keras-hub PR 176; Keras and PyTorch loss definitions.
     """
@@ -426,9 +427,10 @@ def loss_matches_outputs(
     signs = {}
     least = _least_loss(evidence)
     if least is not None:
-        began, ended = _course_of_loss(evidence)
+        began, ended, rows = _course_of_loss(evidence)
         stats |= {"training_loss": ended, "least_cross_entropy": least}
-        signs["loss-out-of-reach"] = ended < min(began, least) / 2
+        sure = _trained_on_balanced_labels(evidence) and rows >= ENOUGH_ROWS
+        signs["loss-out-of-reach"] = ended < min(began, least) * (0.8 if sure else 0.5)
         poor = (
             demonstrably_poor(evidence, alpha)
             if evidence.reference_y_pred is None
@@ -464,18 +466,29 @@ def loss_matches_outputs(
     )
 
 
-def _course_of_loss(evidence: Evidence) -> tuple[float, float]:
+def _course_of_loss(evidence: Evidence) -> tuple[float, float, int]:
     """Return where the training loss began, and where it was for the weights that were kept.
 
     Those are of the last or of the best epoch: the larger loss of the two counts. Of a loss for
-    each step it is the mean of the tenth before, since single batches may be easy ones.
+    each step it is the mean of the tenth before, since single batches may be easy ones. The last
+    of the three is the number of rows over which that is a mean, at least.
     """
     loss = evidence.loss
     assert loss is not None
     ends = [(point + 1) / len(evidence.val_loss) for point in _last_and_best(evidence.val_loss)]
     tenth = max(1, len(loss) // 10)
     kept = [max(1, round(end * len(loss))) for end in ends]
-    return float(loss[0]), max(float(loss[max(0, end - tenth) : end].mean()) for end in kept)
+    ended = max(float(loss[max(0, end - tenth) : end].mean()) for end in kept)
+    return float(loss[0]), ended, min(tenth, *kept) * (evidence.batch_size or 1)
+
+
+def _trained_on_balanced_labels(evidence: Evidence) -> bool:
+    """Whether no label has more than half as many training rows again as an equal share."""
+    y_train, num_labels = evidence.y_train, evidence.num_labels
+    if y_train is None or num_labels is None or y_train.min() < 0:
+        return False
+    largest = np.unique(y_train, return_counts=True)[1].max()
+    return bool(largest <= 1.5 * len(y_train) / num_labels)
 
 
 def _least_loss(evidence: Evidence) -> float | None:
@@ -487,6 +500,9 @@ def _least_loss(evidence: Evidence) -> float | None:
         return None
     return float(-np.log(1 / labels + confidence * (1 - 1 / labels)))
 
+
+ENOUGH_ROWS = 64
+"""Rows over which a mean loss lies within a fifth: of flat outputs single rows vary by a third."""
 
 TO_ROUNDING = 1e-5
 """Relative difference that the order of summation in float32 explains."""
