@@ -21,7 +21,7 @@ from scipy.special import log_softmax, softmax
 
 from pytest_bertcheck import Evidence
 from pytest_bertcheck.checks.outputs import label_weights
-from pytest_bertcheck.reference import FOLDS
+from pytest_bertcheck.reference import FOLDS, rows_alike
 from pytest_bertcheck.statistics import confusion_matrix
 
 __all__ = [
@@ -493,6 +493,9 @@ def references(
     unseen = drawn(y_train, model.answer(generator, y_train)[1])
     most_frequent = np.bincount(y_true).argmax()
     whole = answers()
+    within = np.full(n, -1)
+    alike_rows = rows_alike(y_true, y_train, num_labels)
+    within[alike_rows] = answers()[alike_rows]
     kept = np.where(generator.random(n) < 0.1, answers(), whole)
     baseline_logits, baseline_y_pred = model.answer(generator, y_true)
     # The baseline was made on this evaluation set, or on another one of this or another balance.
@@ -503,6 +506,7 @@ def references(
     return {
         "reference_y_pred": whole,
         "kept_reference_y_pred": kept,
+        "evaluation_reference_y_pred": within,
         "train_reference_y_pred": np.where(
             generator.random(len(y_train)) < lost, most_frequent, unseen
         ),

@@ -128,6 +128,7 @@ def every_field(n: int, *, tokens: int = 512) -> dict[str, Any]:
         "tail_logits": logits[:1000],
         "reference_y_pred": reference,
         "kept_reference_y_pred": reference,
+        "evaluation_reference_y_pred": reference,
         "baseline_y_pred": reference,
         "baseline_logits": logits,
     }

@@ -104,6 +104,9 @@ class Evidence:
         A plain reference model (TF-IDF and logistic regression) trained on the same rows.
     kept_reference_y_pred : (n,) int
         The same reference model, trained and evaluated on what truncation keeps of each text.
+    evaluation_reference_y_pred : (n,) int
+        The same reference model cross-validated on evaluation rows: as many as there are training
+        rows, at most, in the balance of ``y_train``; -1 for the others.
     train_reference_y_pred : (m,) int
         The same reference model cross-validated on the training rows: out-of-fold answers, from
         four fifths of the rows or more.
@@ -183,6 +186,7 @@ class Evidence:
     tail_logits: Any = _field("(r, C)", FLOATS)
     reference_y_pred: Any = _field("(n,)", IDS)
     kept_reference_y_pred: Any = _field("(n,)", IDS)
+    evaluation_reference_y_pred: Any = _field("(n,)", IDS)
     train_reference_y_pred: Any = _field("(m,)", IDS)
     train_reference_probabilities: Any = _field("(m, C)", FLOATS)
     encoder_update: Any = _field("()", NORM)

@@ -407,10 +407,16 @@ def reference(run: Run) -> Fields:
 
     The second sees the token ids in place of the words, as many as the model sees. Neither is given
     a row whose text it is to answer. Besides, the first is cross-validated on the training rows, to
-    see whether their labels tell of the texts.
+    see whether their labels tell of the texts, and on evaluation rows that are like them.
     """
     # Models of scikit-learn take half a second to import: not where an observation is cached.
-    from .reference import FEWEST_ROWS, cross_validated, readable, reference_model
+    from .reference import (
+        FEWEST_ROWS,
+        cross_validated,
+        cross_validated_alike,
+        readable,
+        reference_model,
+    )
 
     pipeline = run.pipeline
     assert pipeline.train_texts is not None
@@ -432,6 +438,10 @@ def reference(run: Run) -> Fields:
         answers, probabilities = cross_validated(pipeline.train_texts, y_train, num_labels)
         found["train_reference_y_pred"] = answers
         found["train_reference_probabilities"] = probabilities
+        y_true = Evidence(y_true=pipeline.y_true).y_true
+        alike = cross_validated_alike(pipeline.texts, y_true, y_train, num_labels)
+        if alike is not None:
+            found["evaluation_reference_y_pred"] = alike
     if "input_ids" in run.fields:
         train_ids = _ids_as_text(run.ask("encode", texts))
         model = reference_model(token_pattern=r"\S+").fit(train_ids, y_train[unseen])
@@ -498,6 +508,7 @@ PROBES: tuple[Probe, ...] = (
         (
             "reference_y_pred",
             "kept_reference_y_pred",
+            "evaluation_reference_y_pred",
             "train_reference_y_pred",
             "train_reference_probabilities",
         ),

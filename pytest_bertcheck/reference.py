@@ -17,7 +17,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
-__all__ = ["FEWEST_ROWS", "FOLDS", "cross_validated", "readable", "reference_model"]
+__all__ = [
+    "FEWEST_ROWS",
+    "FOLDS",
+    "cross_validated",
+    "cross_validated_alike",
+    "readable",
+    "reference_model",
+    "rows_alike",
+]
 
 FOLDS = 5
 """Folds in which the reference model is cross-validated: it learns from four fifths of the rows."""
@@ -96,3 +104,80 @@ def cross_validated(
     probabilities = np.zeros((len(labels), num_labels))
     probabilities[:, ids] = found
     return ids[found.argmax(axis=1)], probabilities
+
+
+def cross_validated_alike(
+    texts: Sequence[str],
+    labels: npt.NDArray[np.integer[Any]],
+    y_train: npt.NDArray[np.integer[Any]],
+    num_labels: int,
+) -> npt.NDArray[np.integer[Any]] | None:
+    """Return answers as :func:`cross_validated` does, to evaluation rows that are like training.
+
+    What a model finds depends on how many rows it learns from, and on their balance. So as many
+    rows are asked about as there are training rows, at most, in the balance of ``y_train``, from
+    all over. A text that occurs again is asked about once, or its answer would be known.
+
+    Parameters
+    ----------
+    texts : sequence of n str
+        The evaluation texts.
+    labels : (n,) int
+        Their label ids; those that are none of ``0..num_labels - 1`` are left out.
+    y_train : (m,) int
+        The label ids of the training rows.
+    num_labels
+        C.
+
+    Returns
+    -------
+    (n,) int or None
+        -1 for rows that were left out; None if fewer than two labels have three rows each.
+
+    Examples
+    --------
+    >>> texts = [f"{word} {row}" for row in range(3) for word in ("pills", "lunch")]
+    >>> labels = np.array([1, 0, 1, 0, 1, 0, 1])
+    >>> cross_validated_alike([*texts, "pills 0"], labels, np.array([0, 1] * 9), 2).tolist()
+    [1, 0, 1, 0, 1, 0, -1]
+    """
+    first = list({text: row for row, text in reversed(list(enumerate(texts)))}.values())
+    once = np.full(len(texts), -1)
+    once[first] = labels[first]
+    rows = rows_alike(once, y_train, num_labels)
+    asked = [texts[row] for row in rows]
+    if len(rows) == 0 or not readable(asked):
+        return None
+    answers = np.full(len(texts), -1)
+    answers[rows], _ = cross_validated(asked, labels[rows], num_labels)
+    return answers
+
+
+def rows_alike(
+    labels: npt.NDArray[np.integer[Any]], y_train: npt.NDArray[np.integer[Any]], num_labels: int
+) -> npt.NDArray[np.intp]:
+    """Return evaluation rows from all over, no more than training rows and in their balance.
+
+    None of them if fewer than two labels would have the three rows that each takes.
+
+    Examples
+    --------
+    >>> rows_alike(np.array([0, 0, 0, 0, 0, 0, 1, 1, 1]), np.array([0, 1] * 9), 2).tolist()
+    [0, 2, 5, 6, 7, 8]
+    """
+    rows_of = [np.flatnonzero(labels == label) for label in range(num_labels)]
+    trained = y_train[(y_train >= 0) & (y_train < num_labels)]
+    wanted = np.bincount(trained, minlength=num_labels)
+    found = np.array([len(rows) for rows in rows_of])
+    there = (wanted > 0) & (found >= FEWEST_ROWS)
+    share = (found[there] / wanted[there]).min(initial=1.0)
+    counts = np.where(there, (share * wanted + 1e-9).astype(int), 0)
+    counts[counts < FEWEST_ROWS] = 0
+    if np.count_nonzero(counts) < 2:
+        return np.array([], dtype=np.intp)
+    return np.concatenate(
+        [
+            rows[np.linspace(0, len(rows) - 1, count).round().astype(int)]
+            for rows, count in zip(rows_of, counts.tolist(), strict=True)
+        ]
+    )

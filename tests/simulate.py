@@ -202,6 +202,7 @@ def every_field(generator, n, num_labels):
         "tail_logits": floats(r, num_labels),
         "reference_y_pred": ids(n),
         "kept_reference_y_pred": ids(n),
+        "evaluation_reference_y_pred": ids(n),
         "train_reference_y_pred": ids(m),
         "train_reference_probabilities": generator.dirichlet(np.ones(num_labels), m),
         "encoder_update": float(generator.random()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import LabelEncoder
@@ -19,7 +21,12 @@ from benchmarks.simulation import CELLS, healthy_session
 from pytest_bertcheck import Evidence, diagnose, required_examples, statistics
 from pytest_bertcheck.checks import suite_checks
 from pytest_bertcheck.messages import MAX_ROWS
-from pytest_bertcheck.reference import cross_validated, reference_model
+from pytest_bertcheck.reference import (
+    cross_validated,
+    cross_validated_alike,
+    reference_model,
+    rows_alike,
+)
 
 from .simulate import NAMES, healthy_sessions, run_check, trained, write_texts
 
@@ -501,6 +508,88 @@ def test_a_model_fed_in_label_order_is_found_in_the_suite(num_labels, seed):
     assert "passed" == run_check("training_data_shuffled", shuffled).verdict
 
 
+def losses_of(run, orders, *, size=16, rate=0.3, running=False):
+    """Train a real SGD classifier on batches, an order for each epoch; return its evidence.
+
+    The loss is that of each batch before its step, or the mean over the epoch so far. ``y_train``
+    is in the order of the data set.
+    """
+    features = HashingVectorizer(n_features=2**10).transform(run.train_texts)
+    model = SGDClassifier(loss="log_loss", learning_rate="constant", eta0=rate, random_state=0)
+    names = range(len(run.names))
+    loss = []
+    for order in orders:
+        epoch = []
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
+            if loss or epoch:
+                told = model.predict_proba(features[rows])
+                epoch.append(log_loss(run.y_train[rows], told, labels=list(names)))
+            else:
+                epoch.append(np.log(len(names)))
+            model.partial_fit(features[rows], run.y_train[rows], classes=names)
+        loss += (np.cumsum(epoch) / np.arange(1, len(epoch) + 1)).tolist() if running else epoch
+    return Evidence(y_train=run.y_train, loss=loss, train_steps=len(loss), batch_size=size)
+
+
+def stored_sorted(run):
+    """The same training rows, stored in the order of their labels."""
+    order = np.argsort(run.y_train, kind="stable")
+    texts = [run.train_texts[row] for row in order]
+    return dataclasses.replace(run, train_texts=texts, y_train=run.y_train[order])
+
+
+@pytest.mark.parametrize("m", [576, 600, 605])
+@pytest.mark.parametrize("num_labels", [2, 3, 5])
+def test_rows_fed_in_label_order_show_in_the_training_loss(num_labels, m):
+    """The loss of a real model jumps where the label of the batches changes: failed, and named."""
+    run = stored_sorted(trained(num_labels, 0, n=300, m=m))
+    evidence = losses_of(run, [np.arange(m)] * 5)
+    finding = run_check("training_data_shuffled", evidence)
+    assert "failed" == finding.verdict
+    changes = 5 * (num_labels - 1)
+    assert changes == finding.statistics["label_changes"]
+    assert f"of {changes} changes of label, p " in finding.summary
+    assert finding.signs["loss-jumps-with-labels"]
+    dropped = losses_of(run, [np.arange(m // 16 * 16)] * 5)  # without the last, shorter batch
+    assert "failed" == run_check("training_data_shuffled", dropped).verdict
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("how", ["each epoch", "once", "a running mean"])
+def test_rows_stored_in_label_order_and_shuffled_show_nothing_in_the_loss(how):
+    """Shuffled anew or once, the loss raw or a mean of the epoch so far: at most 5 % of 300 fail.
+
+    A running mean begins anew where the last label meets the first: that change does not count.
+    """
+    failed = 0
+    for seed in range(300):
+        generator = np.random.default_rng(seed)
+        run = stored_sorted(trained(2 + seed % 3, seed % 5, n=300, m=320))
+        orders = [generator.permutation(320) for _ in range(4)]
+        if how == "once":
+            orders = orders[:1] * 4
+        evidence = losses_of(run, orders, running=how == "a running mean")
+        finding = run_check("training_data_shuffled", evidence, alpha=0.05)
+        failed += finding.verdict == "failed"
+    assert statistics.clopper_pearson(failed, 300, 0.001)[0] <= 0.05
+
+
+@given(seed=SEEDS, labels=st.integers(2, 6), size=st.integers(1, 40), epochs=st.integers(1, 6))
+@settings(deadline=None)
+def test_any_loss_beside_sorted_rows_is_judged(seed, labels, size, epochs):
+    """A loss of any length, with NaN and infinity, never raises; one that rests fails not."""
+    generator = np.random.default_rng(seed)
+    y_train = np.sort(generator.integers(0, labels, 200))
+    steps = int(generator.integers(1, 1 + epochs * -(-200 // size)))
+    loss = generator.choice([0.5, 0.7, 0.7, np.nan, np.inf], steps, p=[0.3, 0.3, 0.3, 0.05, 0.05])
+    fields = {"y_train": y_train, "train_steps": steps, "batch_size": size}
+    assert run_check("training_data_shuffled", Evidence(loss=loss, **fields)).verdict != "skipped"
+    rests = run_check("training_data_shuffled", Evidence(loss=np.full(steps, 0.7), **fields))
+    assert "inconclusive" == rests.verdict
+    assert True is not rests.signs.get("loss-jumps-with-labels")
+
+
 def test_a_data_set_stored_in_label_order_is_no_defect():
     """Sorted y_train passes where the model is good, and is open where nothing shows it is.
 
@@ -680,12 +769,14 @@ def test_a_case_that_cannot_be_is_refused(case):
 
 def referred(train_texts, y_train, texts, y_true):
     """Return what the reference model says of training and of evaluation rows."""
-    answers, _ = cross_validated(train_texts, y_train, int(y_train.max()) + 1)
+    num_labels = int(y_train.max()) + 1
+    answers, _ = cross_validated(train_texts, y_train, num_labels)
     return Evidence(
         y_train=y_train,
         train_reference_y_pred=answers,
         y_true=y_true,
         reference_y_pred=reference_model().fit(train_texts, y_train).predict(texts),
+        evaluation_reference_y_pred=cross_validated_alike(texts, y_true, y_train, num_labels),
     )
 
 
@@ -705,6 +796,43 @@ def test_training_labels_are_as_predictable_unless_they_were_flipped(num_labels,
     assert "failed" == finding.verdict
     assert finding.summary.startswith("labels noisy: TF-IDF predicts ")
     assert "labels-noisy" == diagnose(evidence).causes[0].code
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("num_labels", [2, 3])
+def test_a_reference_of_evaluation_rows_finds_noise_in_few_training_rows(num_labels, seed):
+    """A model that learnt from noise says little of evaluation rows; one that learnt there, much.
+
+    Of 300 training rows with 40 % of the labels flipped, the first alone does not tell.
+    """
+    generator = np.random.default_rng(seed)
+    y_train, y_true = (generator.integers(0, num_labels, rows) for rows in (300, 300))
+    train_texts, texts = (
+        write_texts(labels, generator, own_words=12, words=60) for labels in (y_train, y_true)
+    )
+    evidence = referred(train_texts, flipped(y_train, 0.4, generator), texts, y_true)
+    found = run_check("labels_as_predictable", evidence)
+    assert "failed" == found.verdict
+    without = {**evidence.fields(), "evaluation_reference_y_pred": None}
+    alone = run_check("labels_as_predictable", Evidence(**without))
+    assert found.p_value < alone.p_value / 5
+    without = {**evidence.fields(), "reference_y_pred": None}
+    assert "failed" == run_check("labels_as_predictable", Evidence(**without)).verdict
+
+
+@pytest.mark.parametrize("rare", [0.05, 0.1, 0.2])
+def test_imbalance_that_the_evaluation_set_has_not_is_no_noise(rare):
+    """Rare in training, frequent in evaluation: the reference is compared in training's balance."""
+    for seed in range(10):
+        generator = np.random.default_rng(seed)
+        y_train = (generator.random(400) < rare).astype(int)
+        y_true = generator.integers(0, 2, 400)
+        train_texts, texts = (write_texts(labels, generator, own_words=6)
+                              for labels in (y_train, y_true))  # fmt: skip
+        finding = run_check(
+            "labels_as_predictable", referred(train_texts, y_train, texts, y_true), alpha=0.05
+        )
+        assert "failed" != finding.verdict, finding.summary
 
 
 @pytest.mark.parametrize("m", [100, 200])
@@ -735,6 +863,9 @@ def test_evaluation_labels_cannot_make_training_labels_look_noisy(seed, num_labe
         evidence = Evidence(
             y_train=sound.y_train, train_reference_y_pred=sound.train_reference_y_pred,
             y_true=labels, reference_y_pred=sound.reference_y_pred[kept],
+            evaluation_reference_y_pred=cross_validated_alike(
+                [f"text {row} {label}" for row, label in enumerate(y_true)],
+                labels, sound.y_train, num_labels),
         )  # fmt: skip
         assert "failed" != run_check("labels_as_predictable", evidence).verdict
 
@@ -756,17 +887,24 @@ def test_four_fifths_of_the_skill_fail_no_more_often_than_allowed(num_labels):
         y_train = np.arange(m) % num_labels
         skill = generator.uniform(0.3, 1)
         answers = []
-        for labels, kept in ((y_true, skill), (y_train, 0.8 * skill)):
+        for labels, kept in ((y_true, skill), (y_train, 0.8 * skill), (y_true, skill)):
             right = 1 / num_labels + kept * (1 - 1 / num_labels)
             hit = generator.random(len(labels)) < right
             answers.append(np.where(hit, labels, (labels + 1) % num_labels))
         evidence = Evidence(
             y_true=y_true, reference_y_pred=answers[0], y_train=y_train,
             train_reference_y_pred=answers[1],
+            evaluation_reference_y_pred=np.where(rows_asked(y_true, y_train), answers[2], -1),
         )  # fmt: skip
         finding = run_check("labels_as_predictable", evidence, alpha=0.05)
         failed += finding.verdict == "failed"
     assert statistics.clopper_pearson(failed, 500, 0.001)[0] <= 0.05
+
+
+def rows_asked(y_true, y_train):
+    """Whether each evaluation row is one of those that are like the training rows."""
+    rows = rows_alike(y_true, y_train, int(y_train.max()) + 1)
+    return np.isin(np.arange(len(y_true)), rows)
 
 
 def test_labels_of_few_training_rows_are_not_compared():

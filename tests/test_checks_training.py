@@ -531,6 +531,30 @@ def test_a_loss_that_flat_outputs_cannot_have_is_of_another_kind():
 
 
 @pytest.mark.parametrize(
+    ("y_train", "loss", "sign"),
+    [
+        (np.arange(150) % 3, [1.7, 0.9, 0.8], True),
+        (np.arange(150) % 3, [1.7, 0.9, 0.95], False),
+        (np.r_[np.zeros(90, int), np.arange(60) % 3], [1.7, 0.9, 0.8], False),
+        (np.arange(63) % 3, [1.7, 0.9, 0.8], False),
+        (None, [1.7, 0.9, 0.8], False),
+    ],
+    ids=["balanced", "hardly fell", "imbalanced", "few rows", "balance unknown"],
+)
+def test_a_loss_a_fifth_too_small_is_enough_on_balanced_labels(y_train, loss, sign):
+    """No class weights make it so small: three quarters of what the outputs cost at least fail.
+
+    Where labels may be weighted, or the mean is over few rows, it takes half.
+    """
+    fields = {**flat_run(loss=loss).fields(), "y_train": y_train}
+    if y_train is not None:
+        fields["batch_size"] = len(y_train)
+    finding = run_check("loss_matches_outputs", Evidence(**fields))
+    assert sign is finding.signs["loss-out-of-reach"]
+    assert ("failed" if sign else "passed") == finding.verdict
+
+
+@pytest.mark.parametrize(
     ("changed", "sign"),
     [
         ({"spread": 3.0}, None),

@@ -254,6 +254,9 @@ CASES = {
     "fed in label order, the last one answered": ("training_data_shuffled", {}, lambda: Evidence(
         y_train=np.repeat([0, 1, 2], 100), y_true=turns(90), y_pred=np.full(90, 2),
         dataset_label_names=NAMES)),
+    "fed in label order, the loss jumps": ("training_data_shuffled", {}, lambda: Evidence(
+        y_train=np.repeat([0, 1, 2], 96), dataset_label_names=NAMES, batch_size=16, train_steps=54,
+        loss=[2 - 0.2 * (step % 6) - 0.01 * step for step in range(54)])),
     "stored in label order": ("training_data_shuffled", {}, lambda: Evidence(
         y_train=np.repeat([0, 1, 2], 100), dataset_label_names=NAMES)),
     "stored in label order, the model weak": ("training_data_shuffled", {}, lambda: Evidence(

@@ -127,6 +127,8 @@ def test_each_part_is_observed_where_it_belongs():
     assert 0.7 < (evidence.reference_y_pred == RUN.y_true).mean()
     assert 0.7 < (evidence.kept_reference_y_pred == RUN.y_true).mean()
     assert 0.7 < (evidence.train_reference_y_pred == RUN.y_train).mean()
+    asked = evidence.evaluation_reference_y_pred >= 0
+    assert 0.45 < (evidence.evaluation_reference_y_pred == RUN.y_true)[asked].mean()
     assert [1.1, 0.6, 0.3] == evidence.loss.tolist()
     assert list(RUN.names) == evidence.label_names.tolist()
 
@@ -144,8 +146,8 @@ PARTS = {
     "encode": {"input_ids", "attention_mask", "token_counts", "kept_token_counts",
                "unknown_token_share", "kept_reference_y_pred"},
     "load": {"reloaded_logits"},
-    "train_texts": {"reference_y_pred", "kept_reference_y_pred", "train_reference_y_pred",
-                    "train_reference_probabilities"},
+    "train_texts": {"reference_y_pred", "kept_reference_y_pred", "evaluation_reference_y_pred",
+                    "train_reference_y_pred", "train_reference_probabilities"},
     "label_names": {"label_names"},
     "dataset_label_names": {"dataset_label_names"},
     "max_length": {"max_length"},

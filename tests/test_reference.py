@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from pytest_bertcheck import Pipeline
-from pytest_bertcheck.reference import FEWEST_ROWS, cross_validated, readable, reference_model
+from pytest_bertcheck.reference import (
+    FEWEST_ROWS,
+    cross_validated,
+    cross_validated_alike,
+    readable,
+    reference_model,
+    rows_alike,
+)
 
 from .simulate import trained, write_texts
 
@@ -119,3 +128,52 @@ def test_training_ids_out_of_range_leave_out_the_probabilities(wrong):
     ).observe()
     assert evidence.train_reference_probabilities is None
     assert evidence.reference_y_pred is not None
+
+
+# Evaluation rows that are like the training rows
+
+
+@given(
+    labels=st.lists(st.integers(-1, 4), max_size=200),
+    y_train=st.lists(st.integers(-1, 4), max_size=200),
+    num_labels=st.integers(1, 5),
+)
+def test_rows_alike_are_no_more_and_in_the_same_balance(labels, y_train, num_labels):
+    """Each label has at most its share of training rows, rounded down, and three rows or none.
+
+    No label could have one row more without another falling behind its share.
+    """
+    rows = rows_alike(np.array(labels, dtype=int), np.array(y_train, dtype=int), num_labels)
+    assert len(rows) == len(set(rows.tolist()))
+    given_, wanted, found = (
+        np.array([list(ids).count(label) for label in range(num_labels)])
+        for ids in (labels, y_train, np.array(labels)[rows].tolist() if len(rows) else [])
+    )
+    assert (found <= wanted).all()
+    assert ((found == 0) | (found >= FEWEST_ROWS)).all()
+    assert len(rows) == found.sum()
+    if len(rows):
+        kept = found > 0
+        share = min(1, (given_[kept] / wanted[kept]).min())
+        assert (found[kept] <= share * wanted[kept] + 1e-6).all()
+    balanced = len(y_train) > 0 and given_.min() >= FEWEST_ROWS <= wanted.min()
+    assert len(rows) > 0 or not balanced or num_labels < 2 or wanted.max() > wanted.min()
+
+
+def test_a_text_that_occurs_again_is_asked_about_once():
+    """The answer to a copy would be known; the first of them keeps its own."""
+    run = trained(3)
+    texts, labels = [*run.texts, *run.texts[:50]], np.r_[run.y_true, run.y_true[:50]]
+    alone = cross_validated_alike(run.texts, run.y_true, run.y_train, 3)
+    again = cross_validated_alike(texts, labels, run.y_train, 3)
+    np.testing.assert_array_equal(alone, again[: len(run.texts)])
+    assert {-1} == set(again[len(run.texts) :].tolist())
+    assert 0.5 < (alone == run.y_true)[alone >= 0].mean()
+
+
+def test_evaluation_labels_that_nothing_can_be_learnt_of_have_no_answers():
+    """Hidden labels, a single one, or two with two rows each: there is nothing to tell apart."""
+    run = trained(2)
+    for labels in (np.full(4, -1), np.zeros(4, int), np.array([0, 0, 1, 1])):
+        assert None is cross_validated_alike(run.texts[:4], labels, run.y_train, 2)
+    assert None is cross_validated_alike(["!"] * 9, np.array([0, 1, 1] * 3), run.y_train, 2)

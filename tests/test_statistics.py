@@ -33,6 +33,21 @@ def test_binomial_tails_are_scipys_exact_test(trials, successes, p):
     assert pytest.approx(1 + stats.binom.pmf(successes, trials, p)) == at_least + at_most
 
 
+@given(chances=st.lists(st.floats(0, 1), max_size=12), successes=st.integers(0, 13), data=st.data())
+def test_trials_with_chances_of_their_own_are_counted_over_all_outcomes(chances, successes, data):
+    """The tail is the sum over all outcomes; of equal chances it is the binomial's."""
+    expected = sum(
+        np.prod([p if hit else 1 - p for p, hit in zip(chances, outcome, strict=True)])
+        for outcome in itertools.product([False, True], repeat=len(chances))
+        if sum(outcome) >= successes
+    )
+    assert expected == pytest.approx(statistics.successes_at_least(successes, chances), abs=1e-12)
+    p = data.draw(st.floats(0, 1))
+    assert statistics.binomial_at_least(successes, 9, p) == pytest.approx(
+        statistics.successes_at_least(successes, [p] * 9), abs=1e-12
+    )
+
+
 @given(
     trials=st.integers(1, 400),
     successes=st.integers(0, 400),

@@ -20,7 +20,12 @@ import numpy.typing as npt
 from scipy.special import softmax
 
 from pytest_bertcheck import Evidence
-from pytest_bertcheck.reference import FEWEST_ROWS, cross_validated, reference_model
+from pytest_bertcheck.reference import (
+    FEWEST_ROWS,
+    cross_validated,
+    cross_validated_alike,
+    reference_model,
+)
 from pytest_bertcheck.statistics import paired_worse
 
 from . import models
@@ -180,6 +185,10 @@ class Trained:
                       "tail_logits"):  # fmt: skip
             fields[again] = OUTPUTS[serving.outputs](fields[again])
         fields |= _labelled(serving.labels, y_true, fields["y_pred"], self.split.label_names)
+        if "train_reference_y_pred" in fields:
+            fields["evaluation_reference_y_pred"] = cross_validated_alike(
+                texts, fields["y_true"], fields["y_train"], len(self.split.label_names)
+            )
         return fields, self._known(item, fields, y_true, rows)
 
     def _known(

@@ -188,6 +188,7 @@ def draw_healthy(draw: st.DrawFn, names: tuple[str, ...], counts: Ids) -> Bundle
         "train_y_true": y_true,
         "reference_y_pred": reference,
         "kept_reference_y_pred": reference,
+        "evaluation_reference_y_pred": reference,
         "baseline_y_pred": answers,
         "baseline_logits": logits,
         "baseline_confusion": confusion_matrix(y_true, answers, labels).cells.toarray(),
