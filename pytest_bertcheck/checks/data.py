@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from math import ceil, comb, inf, log
 from typing import Any, NamedTuple
 
@@ -423,7 +422,7 @@ def _jumps_where_labels_change(evidence: Evidence) -> _Jumps | None:
     epoch = ceil(len(y_train) / size)
     if len(loss) % epoch and size <= len(y_train) and len(loss) % (len(y_train) // size) == 0:
         epoch = len(y_train) // size  # the last batch, with fewer rows, was left out
-    changes = _label_changes([y_train[k * size : (k + 1) * size] for k in range(epoch)])
+    changes = _label_changes(y_train, size, epoch)
     if not changes:
         return None
     with np.errstate(invalid="ignore"):  # a loss may be infinite
@@ -447,22 +446,23 @@ def _jumps_where_labels_change(evidence: Evidence) -> _Jumps | None:
     return _Jumps(jumps, len(chances), statistics.successes_at_least(jumps, chances), each)
 
 
-def _label_changes(batches: Sequence[npt.NDArray[Any]]) -> list[tuple[int, int]]:
+def _label_changes(y_train: npt.NDArray[Any], size: int, epoch: int) -> list[tuple[int, int]]:
     """Return the first and the last step at which the loss would jump for each change of label.
 
-    Step k leads from batch k to the next. The label of a batch is that of most rows; where a batch
-    has more than a quarter of either, the loss may jump before it or after it.
+    Step k leads from batch k to the next. The label of a batch is that of its middle row; where it
+    has more than a quarter of the one before or after, the loss may jump before it or after it.
     """
-    labels = []
-    for batch in batches:
-        ids, counts = np.unique(batch, return_counts=True)
-        labels.append(ids[counts.argmax()])
+
+    def holds(batch: int, label: int) -> bool:
+        return bool(np.mean(y_train[batch * size : (batch + 1) * size] == label) > 0.25)
+
+    middle = np.minimum(np.arange(epoch) * size + size // 2, len(y_train) - 1)
+    labels = y_train[middle]
     changes = []
-    for step, (old, new) in enumerate(pairwise(labels)):
-        if old != new:
-            early = np.mean(batches[step] == new) > 0.25
-            late = np.mean(batches[step + 1] == old) > 0.25
-            changes.append((max(0, step - early), step + (late and not early)))
+    for step in np.flatnonzero(labels[1:] != labels[:-1]).tolist():
+        early = step > 0 and holds(step, labels[step + 1])
+        late = not early and holds(step + 1, labels[step])
+        changes.append((step - early, step + late))
     return changes
 
 
