@@ -313,7 +313,7 @@ TABLE: dict[str, Row] = {
             "training-in-label-order": (7, 0),
             "label-never-trained": (6, 0),
             "last-fed-is-the-answer": (5, 0),
-            "loss-jumps-with-labels": (5, 0),
+            "loss-jumps-with-labels": (3, 0),
             "imbalance-collapse": (-5, 0),
             "collapsed": (1, -1),
             "val-loss-learnt": (-4, 1),

@@ -96,7 +96,7 @@ class Evidence:
     loss, val_loss, val_accuracy, grad_norm, learning_rate : (T,) float
         Training history; NaN where nothing was recorded.
     train_steps, batch_size : int
-        Optimizer steps taken; examples per step.
+        Optimizer steps taken; examples per step, over all devices and accumulated batches.
     repeated_logits, reloaded_logits, rebatched_logits, padded_logits, tail_logits : (r, C) float
         The first r examples again: in an identical call; after saving and loading; one at a time
         and unpadded; padded further; encoded from their last ``max_length`` tokens.
@@ -106,7 +106,7 @@ class Evidence:
         The same reference model, trained and evaluated on what truncation keeps of each text.
     evaluation_reference_y_pred : (n,) int
         The same reference model cross-validated on evaluation rows: as many as there are training
-        rows, at most, in the balance of ``y_train``; -1 for the others.
+        rows, at most, in the balance of ``y_train``, with texts no more alike; -1 for the others.
     train_reference_y_pred : (m,) int
         The same reference model cross-validated on the training rows: out-of-fold answers, from
         four fifths of the rows or more.

@@ -439,7 +439,9 @@ def reference(run: Run) -> Fields:
         found["train_reference_y_pred"] = answers
         found["train_reference_probabilities"] = probabilities
         y_true = Evidence(y_true=pipeline.y_true).y_true
-        alike = cross_validated_alike(pipeline.texts, y_true, y_train, num_labels)
+        alike = cross_validated_alike(
+            pipeline.texts, y_true, pipeline.train_texts, y_train, num_labels
+        )
         if alike is not None:
             found["evaluation_reference_y_pred"] = alike
     if "input_ids" in run.fields:

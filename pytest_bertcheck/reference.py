@@ -34,6 +34,13 @@ FEWEST_ROWS = 3
 """Rows that a label must have for it: two are left to learn from where the third is answered."""
 
 
+MOST_OF_TRAINING = 0.95
+"""Share of the training rows that have a label that is asked about in the evaluation set, too."""
+
+NEARER = 0.1
+"""Difference of cosines from which on texts of one set are more alike than those of another."""
+
+
 def reference_model(**vectorizer: Any) -> Any:
     """Return the model, not yet fitted; ``vectorizer`` are options of ``TfidfVectorizer``."""
     return make_pipeline(
@@ -109,14 +116,17 @@ def cross_validated(
 def cross_validated_alike(
     texts: Sequence[str],
     labels: npt.NDArray[np.integer[Any]],
+    train_texts: Sequence[str],
     y_train: npt.NDArray[np.integer[Any]],
     num_labels: int,
 ) -> npt.NDArray[np.integer[Any]] | None:
     """Return answers as :func:`cross_validated` does, to evaluation rows that are like training.
 
-    What a model finds depends on how many rows it learns from, and on their balance. So as many
-    rows are asked about as there are training rows, at most, in the balance of ``y_train``, from
-    all over. A text that occurs again is asked about once, or its answer would be known.
+    What a model finds depends on how many rows it learns from, on their balance, and on how alike
+    their texts are. So as many rows are asked about as there are training rows, at most, in the
+    balance of ``y_train`` (:func:`rows_alike`); and if the nearest of those texts to each other are
+    nearer than those of as many training rows, by more than ``NEARER`` on the average (copies,
+    spellings, templates), there is nothing to compare.
 
     Parameters
     ----------
@@ -124,33 +134,46 @@ def cross_validated_alike(
         The evaluation texts.
     labels : (n,) int
         Their label ids; those that are none of ``0..num_labels - 1`` are left out.
+    train_texts : sequence of m str
+        The training texts.
     y_train : (m,) int
-        The label ids of the training rows.
+        Their label ids.
     num_labels
         C.
 
     Returns
     -------
     (n,) int or None
-        -1 for rows that were left out; None if fewer than two labels have three rows each.
+        -1 for rows that were left out; None if there are no rows that are like those of training.
 
     Examples
     --------
-    >>> texts = [f"{word} {row}" for row in range(3) for word in ("pills", "lunch")]
-    >>> labels = np.array([1, 0, 1, 0, 1, 0, 1])
-    >>> cross_validated_alike([*texts, "pills 0"], labels, np.array([0, 1] * 9), 2).tolist()
-    [1, 0, 1, 0, 1, 0, -1]
+    >>> texts = [f"{word} {row}" for row in ("one", "two", "six") for word in ("pills", "lunch")]
+    >>> labels = np.array([1, 0] * 3)
+    >>> cross_validated_alike(texts, labels, texts, labels, 2).tolist()
+    [1, 0, 1, 0, 1, 0]
     """
-    first = list({text: row for row, text in reversed(list(enumerate(texts)))}.values())
-    once = np.full(len(texts), -1)
-    once[first] = labels[first]
-    rows = rows_alike(once, y_train, num_labels)
+    rows = rows_alike(labels, y_train, num_labels)
     asked = [texts[row] for row in rows]
-    if len(rows) == 0 or not readable(asked):
+    like = rows_alike(y_train, labels[rows], num_labels)
+    trained = [train_texts[row] for row in like]
+    if not len(rows) or not len(like) or not readable(asked) or not readable(trained):
+        return None
+    weighed = reference_model().steps[0][1].fit([*asked, *trained])
+    nearer = _nearest(weighed.transform(asked)) - _nearest(weighed.transform(trained))
+    if nearer > NEARER:
         return None
     answers = np.full(len(texts), -1)
     answers[rows], _ = cross_validated(asked, labels[rows], num_labels)
     return answers
+
+
+def _nearest(texts: Any) -> float:
+    """Return the mean cosine of each text, a sparse row of norm 1, to the one nearest to it."""
+    some = texts[np.linspace(0, texts.shape[0] - 1, min(texts.shape[0], 1000)).astype(int)]
+    cosines = (some @ some.T).toarray()
+    np.fill_diagonal(cosines, 0)
+    return float(cosines.max(axis=1).mean())
 
 
 def rows_alike(
@@ -158,7 +181,8 @@ def rows_alike(
 ) -> npt.NDArray[np.intp]:
     """Return evaluation rows from all over, no more than training rows and in their balance.
 
-    None of them if fewer than two labels would have the three rows that each takes.
+    A label has three rows at least, or none. If those that have any hold less than
+    ``MOST_OF_TRAINING`` of the training rows, no row is returned: fewer labels are an easier task.
 
     Examples
     --------
@@ -173,7 +197,7 @@ def rows_alike(
     share = (found[there] / wanted[there]).min(initial=1.0)
     counts = np.where(there, (share * wanted + 1e-9).astype(int), 0)
     counts[counts < FEWEST_ROWS] = 0
-    if np.count_nonzero(counts) < 2:
+    if np.count_nonzero(counts) < 2 or wanted[counts > 0].sum() < MOST_OF_TRAINING * wanted.sum():
         return np.array([], dtype=np.intp)
     return np.concatenate(
         [

@@ -535,11 +535,21 @@ def test_a_loss_that_flat_outputs_cannot_have_is_of_another_kind():
     [
         (np.arange(150) % 3, [1.7, 0.9, 0.8], True),
         (np.arange(150) % 3, [1.7, 0.9, 0.95], False),
-        (np.r_[np.zeros(90, int), np.arange(60) % 3], [1.7, 0.9, 0.8], False),
+        (np.arange(150) % 3, [0.9, 0.85, 0.65], False),
+        (np.r_[np.zeros(20, int), np.arange(130) % 3], [1.7, 0.9, 0.8], False),
+        (np.r_[np.arange(30) % 3, np.arange(120) % 2], [1.7, 0.9, 0.8], False),
         (np.arange(63) % 3, [1.7, 0.9, 0.8], False),
         (None, [1.7, 0.9, 0.8], False),
     ],
-    ids=["balanced", "hardly fell", "imbalanced", "few rows", "balance unknown"],
+    ids=[
+        "balanced",
+        "hardly fell",
+        "scaled",
+        "one label frequent",
+        "one label rare",
+        "few rows",
+        "balance unknown",
+    ],
 )
 def test_a_loss_a_fifth_too_small_is_enough_on_balanced_labels(y_train, loss, sign):
     """No class weights make it so small: three quarters of what the outputs cost at least fail.

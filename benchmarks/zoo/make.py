@@ -187,7 +187,7 @@ class Trained:
         fields |= _labelled(serving.labels, y_true, fields["y_pred"], self.split.label_names)
         if "train_reference_y_pred" in fields:
             fields["evaluation_reference_y_pred"] = cross_validated_alike(
-                texts, fields["y_true"], fields["y_train"], len(self.split.label_names)
+                texts, fields["y_true"], *self.split.train, len(self.split.label_names)
             )
         return fields, self._known(item, fields, y_true, rows)
 

@@ -86,7 +86,7 @@ def _inputs(
         advance(len(batch))
         start += size
         if forward.tokens is not None:  # the next texts are hardly longer than these
-            size = min(forward.size, max(1, forward.tokens // inputs["input_ids"].shape[1]))
+            size = min(forward.size, max(1, forward.tokens // max(1, inputs["input_ids"].shape[1])))
 
 
 def _ahead(forward: Forward, inputs: Iterable[Any]) -> Iterator[Any]:

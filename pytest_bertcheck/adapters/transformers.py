@@ -318,7 +318,10 @@ def _recorded_by(trainer: Any) -> dict[str, Any]:
     recorded = history_fields(log) if log else {}
     if trainer.state.global_step:
         recorded["train_steps"] = trainer.state.global_step
-        recorded["batch_size"] = trainer.args.train_batch_size
+        args = trainer.args
+        recorded["batch_size"] = (
+            args.train_batch_size * args.gradient_accumulation_steps * args.world_size
+        )
     return recorded
 
 
@@ -360,7 +363,8 @@ class _Tokens:
 
     def _counts_before_truncation(self, texts: list[str], encoded: Any) -> list[int]:
         tokenizer = self.tokenizer
-        if encoded.encodings is None:  # one in Python does not tell what it cut off
+        encodings = getattr(encoded, "encodings", None)
+        if encodings is None:  # one in Python does not tell what it cut off
             alone = {"return_attention_mask": False, "return_token_type_ids": False}
             whole = tokenizer(texts, truncation=False, verbose=False, **alone)
             return [len(ids) for ids in whole["input_ids"]]
@@ -368,7 +372,7 @@ class _Tokens:
         return [
             sum(kept.attention_mask)
             + sum(sum(cut.attention_mask) - added for cut in kept.overflowing)
-            for kept in encoded.encodings
+            for kept in encodings
         ]
 
     def _one_below_another(self, name: str, arrays: list[Array]) -> Array:

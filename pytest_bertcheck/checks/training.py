@@ -20,6 +20,7 @@ from .outputs import (
     FAINT_CONFIDENCE,
     demonstrably_good,
     demonstrably_poor,
+    in_range,
     right_above_chance,
     worse_than_reference,
 )
@@ -366,10 +367,11 @@ def loss_matches_outputs(
     probability is q on the average cost at least -ln q, even if all answers were right (Jensen's
     inequality). If they commit to no label, and the loss fell to less than half of where it began
     and of that bound, in the last and the best epoch, training made something small that is no
-    cross-entropy of these outputs. Four fifths are enough where the training labels are balanced,
-    so that class weights change little, and the loss is the mean over 64 rows at least. Some teams
-    want that, so it fails only where the answers are worse than those of the reference (exact
-    McNemar at ``alpha``) or, without one, demonstrably poor.
+    cross-entropy of these outputs. Four fifths are enough where the loss began at ln C or above, so
+    that it is not scaled, the training labels are balanced, so that class weights change little,
+    and it is a mean over 64 rows at least. Some teams want that, so it fails only where the answers
+    are worse than those of the reference (exact McNemar at ``alpha``) or, without one,
+    demonstrably poor.
 
     Source: CAUSES.md, id 7; keras#1261, keras-hub PR 176; Keras and PyTorch loss definitions.
     """
@@ -429,7 +431,8 @@ def loss_matches_outputs(
     if least is not None:
         began, ended, rows = _course_of_loss(evidence)
         stats |= {"training_loss": ended, "least_cross_entropy": least}
-        sure = _trained_on_balanced_labels(evidence) and rows >= ENOUGH_ROWS
+        unscaled = began >= 0.9 * np.log(max(evidence.num_labels or 0, 2))
+        sure = unscaled and rows >= ENOUGH_ROWS and _trained_on_balanced_labels(evidence)
         signs["loss-out-of-reach"] = ended < min(began, least) * (0.8 if sure else 0.5)
         poor = (
             demonstrably_poor(evidence, alpha)
@@ -483,12 +486,12 @@ def _course_of_loss(evidence: Evidence) -> tuple[float, float, int]:
 
 
 def _trained_on_balanced_labels(evidence: Evidence) -> bool:
-    """Whether no label has more than half as many training rows again as an equal share."""
+    """Whether each label has an equal share of the training rows, by a quarter more or less."""
     y_train, num_labels = evidence.y_train, evidence.num_labels
-    if y_train is None or num_labels is None or y_train.min() < 0:
+    if y_train is None or num_labels is None or not in_range(num_labels, y_train).all():
         return False
-    largest = np.unique(y_train, return_counts=True)[1].max()
-    return bool(largest <= 1.5 * len(y_train) / num_labels)
+    shares = np.bincount(y_train, minlength=num_labels) * num_labels / len(y_train)
+    return bool(shares.min() >= 0.75 and shares.max() <= 1.25)
 
 
 def _least_loss(evidence: Evidence) -> float | None:
