@@ -35,7 +35,7 @@ from sklearn.preprocessing import LabelBinarizer, LabelEncoder
 
 from pytest_bertcheck import Evidence, diagnose
 from pytest_bertcheck.findings import CAUSES
-from pytest_bertcheck.reference import cross_validated, reference_model
+from pytest_bertcheck.reference import cross_validated, cross_validated_alike, reference_model
 
 from .simulate import Run, trained, write_texts
 
@@ -68,6 +68,9 @@ def references(run: Run, train_texts, y_train) -> dict:
     return {
         "y_train": y_train,
         "reference_y_pred": reference_model().fit(train_texts, y_train).predict(run.texts),
+        "evaluation_reference_y_pred": cross_validated_alike(
+            run.texts, run.y_true, train_texts, y_train, len(run.names)
+        ),
         "train_reference_y_pred": answers,
         "train_reference_probabilities": probabilities,
     }

@@ -248,7 +248,7 @@ def emitted_signs():
     findings = [finding for diagnosis in diagnosed().values() for finding in diagnosis.findings]
     cross_validated = Evidence(
         y_train=[0, 1] * 20, train_reference_y_pred=[0, 1] * 20, y_true=[0, 1],
-        reference_y_pred=[0, 1],
+        evaluation_reference_y_pred=[0, 1],
     )  # fmt: skip
     unloaded = Evidence(unloaded_weights=["head"])
     cut = Evidence(y_true=[0, 1], logits=np.eye(2), tail_logits=np.eye(2),

@@ -302,10 +302,10 @@ CASES = {
         train_logits=[[np.nan, 1, 0], [1, 0, 0]])),
     "hardly predictable in training": ("labels_as_predictable", {}, lambda: Evidence(
         y_train=turns(300), train_reference_y_pred=erring(turns(300), 2),
-        y_true=turns(300), reference_y_pred=erring(turns(300), 10))),
+        y_true=turns(300), evaluation_reference_y_pred=erring(turns(300), 10))),
     "too few training rows to compare": ("labels_as_predictable", {}, lambda: Evidence(
         y_train=turns(30), train_reference_y_pred=turns(30), y_true=turns(30),
-        reference_y_pred=turns(30))),
+        evaluation_reference_y_pred=turns(30))),
     "contradicted labels": ("labels_clean", {}, lambda: Evidence(
         y_train=turns(300, 2), train_reference_probabilities=softmax(
             outputs_for(erring(turns(300, 2), 3, 2), 2)), dataset_label_names=TWO)),
