@@ -740,16 +740,17 @@ def evaluated_now_and_then(run):
 # serving
 
 
-def saved_and_loaded(run, *, with_head):
-    """Save a pipeline with joblib, load it again, and predict; without a head, make a new one."""
+def saved_and_loaded(run, *, new_head=None):
+    """Save a pipeline with joblib, load it again, and predict, by a new head if there is a seed."""
     file = io.BytesIO()
-    joblib.dump({"vectorizer": run.vectorizer, **({"model": run.model} if with_head else {})}, file)
+    saved = {"vectorizer": run.vectorizer, **({"model": run.model} if new_head is None else {})}
+    joblib.dump(saved, file)
     file.seek(0)
     loaded = joblib.load(file)
     features = loaded["vectorizer"].transform(run.texts)
-    if with_head:
+    if new_head is None:
         return loaded["model"].decision_function(features)
-    weights = np.random.default_rng().normal(scale=0.02, size=(features.shape[1], 3))
+    weights = np.random.default_rng(new_head).normal(scale=0.02, size=(features.shape[1], 3))
     return features @ weights
 
 
@@ -759,8 +760,8 @@ def head_not_saved(run):
         run,
         **{
             **fit(run),
-            "logits": saved_and_loaded(run, with_head=False),
-            "reloaded_logits": saved_and_loaded(run, with_head=False)[:32],
+            "logits": saved_and_loaded(run, new_head=1),
+            "reloaded_logits": saved_and_loaded(run, new_head=2)[:32],
         },
     )
 
@@ -771,7 +772,7 @@ def head_not_saved_seen_from_outside(run):
         run,
         **{
             **fit(run),
-            "logits": saved_and_loaded(run, with_head=False),
+            "logits": saved_and_loaded(run, new_head=1),
             "train_logits": run.logits(run.train_texts)[:200],
             "train_y_true": run.y_train[:200],
         },
@@ -780,7 +781,7 @@ def head_not_saved_seen_from_outside(run):
 
 def all_saved(run):
     """Vectoriser and head come back from the file as they were."""
-    again = saved_and_loaded(run, with_head=True)
+    again = saved_and_loaded(run)
     return evidence(run, reloaded_logits=again[:32])
 
 
