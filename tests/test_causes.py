@@ -760,8 +760,8 @@ def head_not_saved(run):
         run,
         **{
             **fit(run),
-            "logits": saved_and_loaded(run, new_head=1),
-            "reloaded_logits": saved_and_loaded(run, new_head=2)[:32],
+            "logits": saved_and_loaded(run, new_head=10),
+            "reloaded_logits": saved_and_loaded(run, new_head=17)[:32],
         },
     )
 
@@ -772,7 +772,7 @@ def head_not_saved_seen_from_outside(run):
         run,
         **{
             **fit(run),
-            "logits": saved_and_loaded(run, new_head=1),
+            "logits": saved_and_loaded(run, new_head=10),
             "train_logits": run.logits(run.train_texts)[:200],
             "train_y_true": run.y_train[:200],
         },
