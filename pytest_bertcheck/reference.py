@@ -33,7 +33,6 @@ FOLDS = 5
 FEWEST_ROWS = 3
 """Rows that a label must have for it: two are left to learn from where the third is answered."""
 
-
 MOST_OF_TRAINING = 0.95
 """Share of the training rows that have a label that is asked about in the evaluation set, too."""
 
@@ -159,9 +158,8 @@ def cross_validated_alike(
     trained = [train_texts[row] for row in like]
     if not len(rows) or not len(like) or not readable(asked) or not readable(trained):
         return None
-    weighed = reference_model().steps[0][1].fit([*asked, *trained])
-    nearer = _nearest(weighed.transform(asked)) - _nearest(weighed.transform(trained))
-    if nearer > NEARER:
+    weighed = reference_model().steps[0][1].fit_transform([*asked, *trained])
+    if _nearest(weighed[: len(asked)]) - _nearest(weighed[len(asked) :]) > NEARER:
         return None
     answers = np.full(len(texts), -1)
     answers[rows], _ = cross_validated(asked, labels[rows], num_labels)
