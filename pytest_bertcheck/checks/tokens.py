@@ -298,8 +298,9 @@ MAX_UNKNOWN_SHARE = 0.5
 LARGE_VOCABULARY, HIGH_UNKNOWN_SHARE = 20_000, 0.1
 """Tokens of a vocabulary that covers its language, and a share of [UNK] that shows it does not."""
 
-LEAST_HARM = 0.05
-"""By how much more often a reference must be right where answers are demonstrably good."""
+HARM_AT, LEAST_HARM = 0.01, 0.05
+"""Significance at which a plain reference counts as better than answers that are not demonstrably
+good, and by how much more often it must be right where they are."""
 
 USUAL_UNKNOWN_SHARE = 0.05
 """Share of [UNK] above which a text looks foreign to a WordPiece vocabulary.
@@ -332,16 +333,16 @@ def vocabulary_matches(
     the model's configuration. And a test. Null hypothesis: at most half of the texts have more
     than ``max_unknown_share`` of their tokens unknown; exact binomial (sign) test, texts taken as
     independent; fails with probability at most ``alpha`` where it holds. The default lets texts
-    full of emoji or of another language pass; for WordPiece on its own language 2 % is usual. With
-    a vocabulary of 20,000 tokens or more, which covers its own language whatever tokens are, 10 %
-    is the limit if, besides, a plain reference, which reads all words, is right more often (exact
-    McNemar; both must reject, and the two limits share ``alpha``), unless a limit above the default
-    is asked for.
+    full of emoji or of another language pass; for WordPiece on its own language 2 % is usual. The
+    limit is 10 % if, besides, a plain reference, which reads all words, is right more often (exact
+    McNemar at 0.01), unless the vocabulary is known to have fewer than 20,000 tokens, and so may
+    miss words of its own language, or a limit above the default is asked for. The two limits share
+    ``alpha``.
 
     Whatever is not an id out of range passes if the answers are demonstrably good (accuracy beyond
     halfway from the majority's share to 1): then it does no harm; under the lower limit the
-    reference must be right more often by five points there. A vocabulary of the same size in
-    another order leaves no trace here.
+    reference must be right more often by five points there, at ``alpha``. A vocabulary of the same
+    size in another order leaves no trace here.
 
     Source: huggingface/transformers PR 4264 (cased tokenizer, uncased model), vllm#11184.
     """
@@ -406,14 +407,14 @@ def _unknown_tokens(
     median = float(np.median(shares))
     p_value = statistics.binomial_at_least(above, total, 0.5)
     good, because = demonstrably_good(evidence, alpha), ""
-    size = max(evidence.tokenizer_size or 0, evidence.embedding_rows or 0)
-    large = size >= LARGE_VOCABULARY and max_unknown_share <= MAX_UNKNOWN_SHARE
-    if large and evidence.reference_y_pred is not None:
+    size = max(evidence.tokenizer_size or 0, evidence.embedding_rows or 0) or LARGE_VOCABULARY
+    strict = size >= LARGE_VOCABULARY and max_unknown_share <= MAX_UNKNOWN_SHARE
+    if strict and evidence.reference_y_pred is not None:
         alpha /= 2  # two tests (Bonferroni)
         many = int(np.count_nonzero(shares > HIGH_UNKNOWN_SHARE))
         p_many = statistics.binomial_at_least(many, total, 0.5)
-        margin = LEAST_HARM if good else 0
-        if p_many <= alpha < p_value and worse_than_reference(evidence, alpha, margin):
+        harm_at, margin = (alpha, LEAST_HARM) if good else (HARM_AT, 0.0)
+        if p_many <= alpha < p_value and worse_than_reference(evidence, harm_at, margin):
             max_unknown_share, above, p_value = HIGH_UNKNOWN_SHARE, many, p_many
             because = ", and TF-IDF does better"
     stats |= {"median_unknown_share": median, "texts_above": above, "examples": total}
