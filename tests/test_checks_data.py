@@ -264,6 +264,40 @@ def test_a_rare_label_that_is_evaluated_more_often_must_be_found(rare_right, ver
     assert (verdict == "failed") is finding.signs["imbalance-collapse"]
 
 
+@pytest.mark.parametrize(
+    ("train", "true", "verdict"),
+    [
+        ([900, 30, 30, 30], [50, 50, 50, 50], "failed"),
+        ([900, 90, 90, 90], [50, 50, 50, 50], "passed"),
+        ([900, 30, 30, 30], [182, 6, 6, 6], "passed"),
+        ([300, 30, 30, 640], [60, 6, 6, 128], "passed"),
+        ([900, 30, 30, 30], [6, 6, 6, 6], "passed"),
+    ],
+    ids=["rare, then as frequent", "not that rare", "rare in both", "others", "few rows"],
+)
+def test_labels_rare_in_training_and_frequent_afterwards_must_be_answered(train, true, verdict):
+    """Two of four labels are never the answer: harm if training had too few of them, and only it.
+
+    That the third is found lets no answer to everything be seen.
+    """
+    y_true = np.repeat(np.arange(4), true)
+    y_pred = np.array([0, 1, 1, 1])[y_true]
+    evidence = Evidence(y_train=np.repeat(np.arange(4), train), y_true=y_true, y_pred=y_pred)
+    finding = run_check("classes_balanced", evidence)
+    assert verdict == finding.verdict
+    assert (verdict == "failed") is finding.signs.get("rare-labels-given-up", False)
+
+
+def test_thousands_of_rare_labels_are_judged_too():
+    """With 5,000 labels, all but one of them rare in training, the check gives a verdict."""
+    y_true = np.arange(5000)
+    y_train = np.r_[np.zeros(40_000, dtype=int), y_true]
+    names = [f"l{label}" for label in y_true]
+    answers = {"y_pred": np.minimum(y_true, 1), "dataset_label_names": names}
+    evidence = Evidence(y_train=y_train, y_true=y_true, **answers)
+    assert "passed" == run_check("classes_balanced", evidence).verdict
+
+
 def test_few_training_rows_of_many_labels_dominate_nothing():
     """Ten rows that lack one of six labels are too few to call the collapse an imbalance."""
     y_true = np.arange(60) % 6

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import ceil, comb, inf, log
+from math import ceil, comb, exp, inf, log
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from ..evidence import Evidence
 from ..findings import Finding, Verdict
 from ..logits import answers_of
 from ..messages import MAX_ROWS, count, probability, quoted, share
+from ..statistics import Confusion
 from . import ALPHA, check, reject_health
 from .outputs import Collapse, beyond_halfway, collapse_test, demonstrably_good, in_range
 
@@ -129,11 +130,18 @@ def classes_balanced(
     ``max_imbalance_ratio + 1`` is of the other. Test: exact binomial on the largest and the
     smallest class, times the C (C - 1) / 2 pairs that they were chosen from; rows are taken
     as independent draws. An imbalanced training set is no defect in itself, so where outputs are at
-    hand the check fails only if, besides, the answers to all other labels go to the largest
-    training class (the test of ``not_collapsed``), or more than half of them do where those labels
-    are evaluated more than twice as often as they were trained (exact binomial for both; the two
-    tests share ``alpha``; of the share in training its upper bound counts). A healthy model on
-    imbalanced data therefore fails with probability at most ``alpha``. Where one label has more
+    hand the check fails only if it did harm, in one of three ways whose tests share ``alpha``:
+
+    - The answers to all other labels go to the largest training class: the test of
+      ``not_collapsed``.
+    - More than half of them do, and those labels are evaluated more than twice as often as they
+      were trained (exact binomial for both; of the share in training its upper bound counts).
+    - Labels beyond ``max_imbalance_ratio`` in training, with more than twice their share and at
+      least half an equal one in evaluation, are never the answer, though a fifth of their rows
+      should get it (exact).
+
+    A healthy model on imbalanced data therefore fails with probability at most ``alpha``; evaluated
+    in the balance that it was trained in, it can fail by the first alone. Where one label has more
     than half of the training rows, answers and ``y_true`` are judged however few rows there are.
 
     Source: the imbalance ratio of Fernandez et al. (2018), Learning from Imbalanced Data Sets.
@@ -174,21 +182,16 @@ def classes_balanced(
             summary = f"{description}: too few rows to tell if beyond {max_imbalance_ratio:g}:1"
         return Finding(Verdict.PASSED, summary, statistics=stats, signs=signs)
     if evidence.confusion is not None and largest < evidence.confusion.num_labels:
-        collapse = collapse_test(evidence.confusion, largest, alpha / 2)
-        harmful, p_value = collapse.collapsed, 2 * collapse.p_value  # of two tests (Bonferroni)
-        if not harmful:
-            others = rows - int(counts[largest])
-            trained = statistics.clopper_pearson(others, rows, alpha / 2)[1]
-            p_value = 2 * _leaning(collapse, evidence.confusion.total, trained)
-            harmful = p_value <= alpha
-        p_value = min(1.0, p_value)
+        harms = _harms(evidence.confusion, names, counts, max_imbalance_ratio, alpha)
+        harm = min(harms, key=lambda harm: harm.p_value)
+        p_value = min(1.0, len(harms) * harm.p_value)  # Bonferroni
         stats["harm_p_value"] = p_value
-        signs["imbalance-collapse"] = harmful
-        if not harmful:
+        if p_value > alpha:
+            signs["imbalance-collapse"] = False
             summary = f"imbalanced, and the model copes: {description}"
             return Finding(Verdict.PASSED, summary, statistics=stats, p_value=p_value, signs=signs)
-        answered = share(collapse.answered_others, collapse.others)
-        description = f"{name} is {part}, the answer to {answered} of others"
+        signs[harm.sign] = True
+        description = f"{name} is {part}, {harm.seen}"
     elif evidence.answers is not None:
         summary = f"{description}: harmful? y_true would tell"
         return Finding(
@@ -214,6 +217,34 @@ def classes_balanced(
     )
 
 
+class _Harm(NamedTuple):
+    """A way in which an imbalanced training set may do harm, and the p-value of 'it did not'."""
+
+    sign: str
+    p_value: float
+    seen: str
+
+
+def _harms(
+    confusion: Confusion,
+    names: tuple[str, ...],
+    counts: npt.NDArray[np.int64],
+    max_ratio: float,
+    alpha: float,
+) -> tuple[_Harm, ...]:
+    rows, largest = int(counts.sum()), int(counts.argmax())
+    collapse = collapse_test(confusion, largest, alpha / 3)
+    collapsed = collapse.p_value if collapse.collapsed else 1.0
+    trained = statistics.clopper_pearson(rows - int(counts[largest]), rows, alpha / 3)[1]
+    leaning = _leaning(collapse, confusion.total, trained)
+    answered = f"the answer to {share(collapse.answered_others, collapse.others)} of others"
+    return (
+        _Harm("imbalance-collapse", collapsed, answered),
+        _Harm("imbalance-collapse", leaning, answered),
+        _given_up(confusion, names, counts, max_ratio),
+    )
+
+
 def _leaning(collapse: Collapse, total: int, trained_others: float) -> float:
     """Test whether most rows of other labels get this one, though they are evaluated more often.
 
@@ -227,6 +258,29 @@ def _leaning(collapse: Collapse, total: int, trained_others: float) -> float:
         statistics.binomial_at_least(collapse.others, total, twice),
         statistics.binomial_at_least(collapse.answered_others, collapse.others, 0.5),
     )
+
+
+def _given_up(
+    confusion: Confusion, names: tuple[str, ...], counts: npt.NDArray[np.int64], max_ratio: float
+) -> _Harm:
+    """Test whether labels that were rare in training, and are not in evaluation, are given up.
+
+    Rare in training are those beyond ``max_ratio``; not so in evaluation those with twice the share
+    that they had, and half an equal one. Null hypothesis: of the rows of any of them a fifth or
+    more is answered rightly. Test: exact, of those that are never the answer, times the number of
+    sets of labels that they could have been.
+    """
+    evaluated = confusion.support / confusion.total
+    trained = counts > 0  # a label that never was is for splits_consistent to report
+    rare = trained & (counts * max_ratio < counts.max())
+    rare &= evaluated >= 1 / (2 * len(counts))
+    rare &= evaluated > 2 * counts / counts.sum()
+    given_up = np.flatnonzero(rare & (confusion.predicted == 0))
+    rows = int(confusion.support[given_up].sum())
+    p_value = exp(min(0.0, int(rare.sum()) * log(2) + rows * log(0.8)))
+    one = len(given_up) == 1
+    which = quoted(names[given_up[0]], 10) if one else count(len(given_up), "rare label")
+    return _Harm("rare-labels-given-up", p_value, f"{which} never answered")
 
 
 def _train_counts(evidence: Evidence) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
