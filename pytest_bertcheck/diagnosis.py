@@ -126,6 +126,11 @@ SIGNS: dict[str, tuple[str, str]] = {
         "exchanging labels takes the accuracy from {accuracy:.0%} to {accuracy_after:.0%}",
         "no exchange of labels explains the answers",
     ),
+    "progress-lost": (
+        "in validation {best_val_accuracy:.0%} were right once, {last_val_accuracy:.0%} at the end",
+        "",
+    ),
+    "rare-labels-given-up": ("labels that were rare in training are never the answer", ""),
     "rate-above-usual": (
         "the learning rate peaks at {peak_learning_rate:.1g}; fine-tuning takes 1e-5 to 5e-5",
         "the learning rate, {peak_learning_rate:.1g}, is not above the usual",
@@ -264,12 +269,13 @@ TABLE: dict[str, Row] = {
         requires=(
             # What the model knows without saying it is known from its outputs, too.
             ("training-imbalanced", "outputs-rank-labels"),
-            ("imbalance-collapse", "collapsed"),
+            ("imbalance-collapse", "rare-labels-given-up", "collapsed"),
         ),
         forbids=(*INPUTS_LOST, *DECODING, "logits-not-finite"),
         weights={
             "training-imbalanced": (0, -10),
             "imbalance-collapse": (5, -3),
+            "rare-labels-given-up": (5, 0),
             "outputs-rank-labels": (3, -2),
             "reference-weak": (4, 0),  # no rate or schedule of the model's can be why
             "confidence-faint": (-3, 1),
@@ -433,6 +439,7 @@ TABLE: dict[str, Row] = {
             "outputs-rank-labels": (-4, 0),
             "training-labels-tell-nothing": (-5, 0),
             "learnt-by-heart": (-4, 0),
+            "progress-lost": (2, 0),
             "val-loss-far-above": (1, 0),
             "val-loss-learnt": (-2, 1),
             "val-loss-never-moved": (-4, 1),
@@ -575,6 +582,7 @@ TABLE: dict[str, Row] = {
         requires=((*BAD_OUTCOME, "unsure-of-permutation"),),
         forbids=(*INPUTS_LOST, *DECODING, "logits-not-finite"),
         weights={
+            "progress-lost": (-4, 0),
             "far-below-validation": (2, 0),
             "logits-vary-by-rounding": (-4, 0),
             "weights-unloaded": (6, -3),
@@ -600,6 +608,7 @@ TABLE: dict[str, Row] = {
         ),
         weights={
             "far-below-validation": (3, 0),
+            "progress-lost": (-6, 0),
             "order-recovered": (8, 0),
             "decoding-costs": (3, 0),
             "informative": (-8, 1),

@@ -244,6 +244,9 @@ CASES = {
     "imbalanced, and the answers follow": ("classes_balanced", {}, lambda: Evidence(
         y_train=imbalanced(1940, 60), y_true=turns(200, 2), y_pred=np.zeros(200, dtype=int),
         dataset_label_names=TWO)),
+    "imbalanced, and rare labels never answered": ("classes_balanced", {}, lambda: Evidence(
+        y_train=np.repeat([0, 1, 2], [900, 50, 50]), y_true=turns(300), y_pred=turns(300) % 2,
+        dataset_label_names=NAMES)),
     "imbalanced, no y_true": ("classes_balanced", {}, lambda: Evidence(
         y_train=imbalanced(1940, 60), y_pred=turns(200, 2), dataset_label_names=TWO)),
     "no two labels in training": ("classes_balanced", {}, lambda: Evidence(
@@ -418,6 +421,10 @@ CASES = {
         0.7, 0.695, val_loss=[0.696, 0.695, 0.694], learning_rate=[2e-5, 1e-5], train_steps=500)),
     "no progress on validation data": ("training_progressed", {}, lambda: stalled(
         0.7, 0.2, val_loss=[0.70, 0.71, 0.93])),
+    "progress that was lost again": ("training_progressed", {}, lambda: Evidence(
+        loss=[0.7, 0.4, 0.6], val_loss=[0.6, 0.4, 0.9], val_accuracy=[0.71, 0.88, 0.53],
+        y_train=turns(400, 2), y_true=turns(100, 2), y_pred=turns(100, 2) * (np.arange(100) < 10),
+        dataset_label_names=TWO)),
     "progress without a loss": ("training_progressed", {}, lambda: Evidence(train_steps=500)),
     "little progress, answers that tell": ("training_progressed", {}, lambda: stalled(
         0.7, 0.695, y_true=turns(200, 2), y_pred=erring(turns(200, 2), 4, 2))),

@@ -32,6 +32,7 @@ __all__ = [
     "far_below",
     "in_range",
     "label_weights",
+    "least_rows",
     "logits_valid",
     "metric_at_least",
     "not_collapsed",
@@ -732,7 +733,7 @@ def not_far_below_validation(
             "y_true or y_train lie outside the label ids: see labels_valid",
         )
     y_true, right = evidence.y_true[rows], (evidence.answers == evidence.y_true)[rows]
-    reported, size = float(recorded[-1]), _least_rows(recorded)
+    reported, size = float(recorded[-1]), least_rows(recorded)
     validated = np.arange(size) < round(reported * size)
     p_value, p_below = (
         max(
@@ -770,7 +771,7 @@ MOST_ROWS = 10_000
 """Shares of more rows than this cannot be told from one another in single precision."""
 
 
-def _least_rows(shares: npt.NDArray[np.float64]) -> int:
+def least_rows(shares: npt.NDArray[np.float64]) -> int:
     """Return the least number of rows of which all of these can be shares, or the last can."""
     fractions = [Fraction(float(part)).limit_denominator(MOST_ROWS) for part in shares]
     least = lcm(*(fraction.denominator for fraction in fractions))
