@@ -267,19 +267,15 @@ def test_a_rare_label_that_is_evaluated_more_often_must_be_found(rare_right, ver
 @pytest.mark.parametrize(
     ("train", "true", "verdict"),
     [
-        ([900, 30, 30, 30], [50, 50, 50, 50], "failed"),
-        ([900, 90, 90, 90], [50, 50, 50, 50], "passed"),
-        ([900, 30, 30, 30], [182, 6, 6, 6], "passed"),
-        ([300, 30, 30, 640], [60, 6, 6, 128], "passed"),
-        ([900, 30, 30, 30], [6, 6, 6, 6], "passed"),
+        ([900, 30, 30, 30], [50, 50, 60, 60], "failed"),
+        ([900, 90, 90, 90], [50, 50, 60, 60], "passed"),
+        ([900, 30, 30, 30], [80, 80, 60, 60], "passed"),
+        ([900, 30, 30, 30], [4, 4, 9, 9], "passed"),
     ],
-    ids=["rare, then as frequent", "not that rare", "rare in both", "others", "few rows"],
+    ids=["rare in training", "not that rare", "less than half", "few rows"],
 )
-def test_labels_rare_in_training_and_frequent_afterwards_must_be_answered(train, true, verdict):
-    """Two of four labels are never the answer: harm if training had too few of them, and only it.
-
-    That the third is found lets no answer to everything be seen.
-    """
+def test_labels_rare_in_training_that_most_rows_have_must_be_answered(train, true, verdict):
+    """Two of four labels, of most rows, are never the answer: harm if training had few of them."""
     y_true = np.repeat(np.arange(4), true)
     y_pred = np.array([0, 1, 1, 1])[y_true]
     evidence = Evidence(y_train=np.repeat(np.arange(4), train), y_true=y_true, y_pred=y_pred)

@@ -550,10 +550,11 @@ def test_answers_in_another_order_are_far_below_validation(num_labels):
 @pytest.mark.parametrize(
     ("shares", "rows"),
     [([0.85], 20), ([0.85, 0.86], 100), ([0.5, 1 / 3], 6), (np.float32([137 / 150, 0.9]), 150),
-     ([1.0], 1), ([np.nan, 0.75, np.nan], 4), ([2**0.5 / 10, 3**0.5 / 10, 0.5], 2)],
+     ([1.0], 1), ([np.nan, 0.75, np.nan], 4), ([2**0.5 / 10, 3**0.5 / 10, 0.5], 2),
+     ([0.87], 100), ([0.4833, 0.6833, 0.5167], 60), ([0.333, 0.5], 6)],
 )  # fmt: skip
 def test_the_rows_of_a_validation_set_follow_from_its_shares(shares, rows):
-    """All reported accuracies are shares of as few rows as can be, or else the last one is."""
+    """The fewest rows that all reported accuracies, or the last one, can be (rounded) shares of."""
     run = trained(2, 0)
     finding = validated(run, run.answers, shares=shares)
     assert rows == finding.statistics["validation_rows"]

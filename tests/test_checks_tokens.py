@@ -473,14 +473,13 @@ def test_cased_text_under_an_uncased_vocabulary_shows():
         (0.2, 30_522, 0.98, "failed"),
         (0.2, None, 0.98, "failed"),
         (0.2, 1_000, 0.98, "passed"),
-        (0.2, 30_522, 0.81, "failed"),
-        (0.2, 30_522, 0.79, "passed"),
+        (0.2, 30_522, 0.78, "passed"),
         (0.2, 30_522, None, "passed"),
         (0.05, 30_522, 0.98, "passed"),
     ],
 )
 def test_a_large_vocabulary_must_know_its_texts(unknown, size, reference_right, verdict):
-    """A fifth of [UNK] fails unless the vocabulary is small, or no reference does better at .01."""
+    """A fifth of [UNK] fails unless the vocabulary is small, or no reference does better."""
     y_true = np.arange(200) % 2
     right = np.arange(200) / 200
     fields = {

@@ -245,8 +245,8 @@ CASES = {
         y_train=imbalanced(1940, 60), y_true=turns(200, 2), y_pred=np.zeros(200, dtype=int),
         dataset_label_names=TWO)),
     "imbalanced, and rare labels never answered": ("classes_balanced", {}, lambda: Evidence(
-        y_train=np.repeat([0, 1, 2], [900, 50, 50]), y_true=turns(300), y_pred=turns(300) % 2,
-        dataset_label_names=NAMES)),
+        y_train=np.repeat(np.arange(5), [900, 50, 50, 50, 50]), y_true=turns(200, 5),
+        y_pred=turns(200, 5) % 2, dataset_label_names=MORE_NAMES)),
     "imbalanced, no y_true": ("classes_balanced", {}, lambda: Evidence(
         y_train=imbalanced(1940, 60), y_pred=turns(200, 2), dataset_label_names=TWO)),
     "no two labels in training": ("classes_balanced", {}, lambda: Evidence(

@@ -48,6 +48,8 @@ def parts_of(
     config = {} if layer is None else layer.get_config()
     if config.get("output_mode") == "int":
         own["encode"] = _encode(layer, config)
+        # Words that a small vocabulary has not got are nothing to wonder at.
+        recorded.setdefault("tokenizer_size", layer.vocabulary_size())
         own["max_length"] = config["output_sequence_length"]
         if separate and config["output_sequence_length"] is None:
             # With a fixed length nobody pads further, and a model may count on that.

@@ -136,9 +136,8 @@ def classes_balanced(
       ``not_collapsed``.
     - More than half of them do, and those labels are evaluated more than twice as often as they
       were trained (exact binomial for both; of the share in training its upper bound counts).
-    - Labels beyond ``max_imbalance_ratio`` in training, with more than twice their share and at
-      least half an equal one in evaluation, are never the answer, though a fifth of their rows
-      should get it (exact).
+    - Labels beyond ``max_imbalance_ratio`` in training that have more than half of the evaluation
+      rows are never the answer, though to a fifth of their rows they should be (exact).
 
     A healthy model on imbalanced data therefore fails with probability at most ``alpha``; evaluated
     in the balance that it was trained in, it can fail by the first alone. Where one label has more
@@ -263,23 +262,21 @@ def _leaning(collapse: Collapse, total: int, trained_others: float) -> float:
 def _given_up(
     confusion: Confusion, names: tuple[str, ...], counts: npt.NDArray[np.int64], max_ratio: float
 ) -> _Harm:
-    """Test whether labels that were rare in training, and are not in evaluation, are given up.
+    """Test whether labels that were rare in training are given up, and most rows with them.
 
-    Rare in training are those beyond ``max_ratio``; not so in evaluation those with twice the share
-    that they had, and half an equal one. Null hypothesis: of the rows of any of them a fifth or
-    more is answered rightly. Test: exact, of those that are never the answer, times the number of
-    sets of labels that they could have been.
+    Null hypothesis: of the rows of any label beyond ``max_ratio`` a fifth or more is answered
+    rightly. Test: exact, of those that are never the answer, times the number of sets of labels
+    that they could have been; and they have more than half of the rows.
     """
-    evaluated = confusion.support / confusion.total
     trained = counts > 0  # a label that never was is for splits_consistent to report
     rare = trained & (counts * max_ratio < counts.max())
-    rare &= evaluated >= 1 / (2 * len(counts))
-    rare &= evaluated > 2 * counts / counts.sum()
-    given_up = np.flatnonzero(rare & (confusion.predicted == 0))
+    given_up = np.flatnonzero(rare & (confusion.predicted == 0) & (confusion.support > 0))
     rows = int(confusion.support[given_up].sum())
+    if 2 * rows <= confusion.total:
+        return _Harm("rare-labels-given-up", 1.0, "")
     p_value = exp(min(0.0, int(rare.sum()) * log(2) + rows * log(0.8)))
-    one = len(given_up) == 1
-    which = quoted(names[given_up[0]], 10) if one else count(len(given_up), "rare label")
+    several = len(given_up) > 1
+    which = count(len(given_up), "rare label") if several else quoted(names[given_up[0]], 10)
     return _Harm("rare-labels-given-up", p_value, f"{which} never answered")
 
 

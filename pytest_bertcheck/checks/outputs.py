@@ -771,8 +771,21 @@ MOST_ROWS = 10_000
 """Shares of more rows than this cannot be told from one another in single precision."""
 
 
+ROUNDED_TO = (3, 4)
+"""Digits that shares are rounded to in logs: 0.8512 is of 121 rows or more, not just of 1,250."""
+
+
 def least_rows(shares: npt.NDArray[np.float64]) -> int:
-    """Return the least number of rows of which all of these can be shares, or the last can."""
+    """Return the least number of rows of which all of these can be shares, or the last can.
+
+    Shares that have three or four digits may have been rounded to those.
+    """
+    for digits in ROUNDED_TO:
+        exact = [np.array_equal(shares, shares.round(kept)) for kept in (2, digits)]
+        if exact == [False, True]:
+            sizes = np.arange(1, 10**digits + 1)[:, np.newaxis]
+            off = np.abs((shares * sizes).round() / sizes - shares)
+            return int(sizes[(off <= 0.5 * 10.0**-digits + 1e-9).all(axis=1)][0, 0])
     fractions = [Fraction(float(part)).limit_denominator(MOST_ROWS) for part in shares]
     least = lcm(*(fraction.denominator for fraction in fractions))
     return least if least <= MOST_ROWS else fractions[-1].denominator

@@ -298,9 +298,8 @@ MAX_UNKNOWN_SHARE = 0.5
 LARGE_VOCABULARY, HIGH_UNKNOWN_SHARE = 20_000, 0.1
 """Tokens of a vocabulary that covers its language, and a share of [UNK] that shows it does not."""
 
-HARM_AT, LEAST_HARM = 0.01, 0.05
-"""Significance at which a plain reference counts as better than answers that are not demonstrably
-good, and by how much more often it must be right where they are."""
+LEAST_HARM = 0.05
+"""By how much more often a reference must be right where answers are demonstrably good."""
 
 USUAL_UNKNOWN_SHARE = 0.05
 """Share of [UNK] above which a text looks foreign to a WordPiece vocabulary.
@@ -335,14 +334,14 @@ def vocabulary_matches(
     independent; fails with probability at most ``alpha`` where it holds. The default lets texts
     full of emoji or of another language pass; for WordPiece on its own language 2 % is usual. The
     limit is 10 % if, besides, a plain reference, which reads all words, is right more often (exact
-    McNemar at 0.01), unless the vocabulary is known to have fewer than 20,000 tokens, and so may
-    miss words of its own language, or a limit above the default is asked for. The two limits share
-    ``alpha``.
+    McNemar; both must reject, and the two limits share ``alpha``), unless the vocabulary is known
+    to have fewer than 20,000 tokens, and so may miss words of its own language, or a limit above
+    the default is asked for.
 
     Whatever is not an id out of range passes if the answers are demonstrably good (accuracy beyond
     halfway from the majority's share to 1): then it does no harm; under the lower limit the
-    reference must be right more often by five points there, at ``alpha``. A vocabulary of the same
-    size in another order leaves no trace here.
+    reference must be right more often by five points there. A vocabulary of the same size in
+    another order leaves no trace here.
 
     Source: huggingface/transformers PR 4264 (cased tokenizer, uncased model), vllm#11184.
     """
@@ -413,8 +412,8 @@ def _unknown_tokens(
         alpha /= 2  # two tests (Bonferroni)
         many = int(np.count_nonzero(shares > HIGH_UNKNOWN_SHARE))
         p_many = statistics.binomial_at_least(many, total, 0.5)
-        harm_at, margin = (alpha, LEAST_HARM) if good else (HARM_AT, 0.0)
-        if p_many <= alpha < p_value and worse_than_reference(evidence, harm_at, margin):
+        margin = LEAST_HARM if good else 0
+        if p_many <= alpha < p_value and worse_than_reference(evidence, alpha, margin):
             max_unknown_share, above, p_value = HIGH_UNKNOWN_SHARE, many, p_many
             because = ", and TF-IDF does better"
     stats |= {"median_unknown_share": median, "texts_above": above, "examples": total}

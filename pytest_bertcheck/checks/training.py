@@ -15,7 +15,7 @@ from .. import statistics
 from ..evidence import Evidence
 from ..findings import Finding, Verdict
 from ..logits import summarise
-from ..messages import count, probability
+from ..messages import count, probability, share
 from . import ALPHA, check
 from .outputs import (
     FAINT_CONFIDENCE,
@@ -49,9 +49,6 @@ LEAST_PROGRESS = 0.05
 
 HARD_TASK = 0.01
 """Share that a training on a hard task may well take off no more than."""
-
-BAD_AT = 0.01
-"""Significance at which the answers must show, too, that what training had gained is lost."""
 
 FEW_POINTS = 20
 """A loss of fewer points is taken for one of epochs, where the number of steps is not known."""
@@ -89,11 +86,12 @@ def training_progressed(
     loss is judged by its mean over the last third. A model whose answers are demonstrably good
     (beyond halfway, lower bound) passes whatever its history: a loss on another scale is no defect.
 
-    And a test, where ``val_accuracy`` was recorded. Null hypothesis: at the last point it is no
-    worse than at the best one. Test: exact (Fisher) on the fewest rows that all points can be
-    shares of, times their number. It fails if more than half of what the best one gained over the
-    majority is gone, in the answers to the evaluation rows too (exact binomial at 0.01): weights
-    that were restored afterwards are no defect.
+    And a test, where ``val_accuracy`` and ``val_loss`` were recorded. Null hypothesis: the accuracy
+    is no worse at the last point than at the best one. Test: exact (Fisher) on the fewest rows that
+    all points can be shares of, times their number. It fails if, besides, more than half of what
+    the best point gained over the majority is gone, the loss had fallen and ended above what
+    knowing nothing costs, and no more answers are right than by chance: where the best weights were
+    restored afterwards, or classes weighted, or only the confidence grew, they are.
 
     Constants: ln 2 = 0.6931, H(0.1) = 0.3251.
     """
@@ -170,7 +168,7 @@ def training_progressed(
         # of an epoch is none of a fresh head: much happens in it.
         uniform = np.log(max(evidence.num_labels, 2))
         signs["first-loss-off"] = bool(loss[0] > 1.15 * uniform)
-    if lost := _progress_lost(evidence, alpha):
+    if lost := _progress_lost(evidence, ignorance, alpha):
         return dataclasses.replace(
             lost, statistics={**stats, **lost.statistics}, signs={**signs, **lost.signs}
         )
@@ -218,34 +216,29 @@ def training_progressed(
     )
 
 
-def _progress_lost(evidence: Evidence, alpha: float) -> Finding | None:
-    """Return the failure of a training that was good in between, if it was, and no longer is.
-
-    Where the best weights were restored afterwards, the answers are good.
-    """
-    accuracies, confusion = evidence.val_accuracy, evidence.confusion
-    if accuracies is None or confusion is None or evidence.y_train is None:
+def _progress_lost(evidence: Evidence, ignorance: float, alpha: float) -> Finding | None:
+    """Return the failure of a training that was good in between, if it was, and no longer is."""
+    accuracies, val_loss = evidence.val_accuracy, _finite(_recorded(evidence.val_loss))
+    confusion = evidence.confusion
+    if accuracies is None or val_loss is None or confusion is None:
         return None
     accuracies = accuracies[np.isfinite(accuracies)]
-    trained = evidence.y_train[in_range(confusion.num_labels, evidence.y_train)]
-    if not len(trained) or not len(accuracies) or not 0 <= min(accuracies) <= max(accuracies) <= 1:
+    if not len(accuracies) or not 0 <= min(accuracies) <= max(accuracies) <= 1:
         return None
     best, last, rows = float(accuracies.max()), float(accuracies[-1]), least_rows(accuracies)
-    shares = np.bincount(trained) / len(trained), confusion.support / confusion.total
-    majority = max(float(each.max()) for each in shares)
-    halfway = (best + majority) / 2
+    majority = int(confusion.support.max()) / confusion.total
     right = (round(best * rows), round(last * rows))
-    p_value = min(
-        1.0,
-        len(accuracies) * statistics.hypergeometric_at_least(right[0], 2 * rows, sum(right), rows),
-    )
-    bad = statistics.binomial_at_most(confusion.right, confusion.total, halfway) <= BAD_AT
-    if p_value > alpha or last >= halfway or not bad:
+    by_chance = statistics.hypergeometric_at_least(right[0], 2 * rows, sum(right), rows)
+    p_value = min(1.0, len(accuracies) * by_chance)
+    above = val_loss.min() < ignorance * (1 - LEAST_PROGRESS) and val_loss[-1] > ignorance
+    lost = above and p_value <= alpha and last < (best + majority) / 2
+    if not lost or right_above_chance(evidence):
         return None
+    before, after = (share(part, rows) for part in right)
     return Finding(
         Verdict.FAILED,
-        f"progress lost: val_accuracy {best:.0%} at point {int(accuracies.argmax()) + 1} of "
-        f"{len(accuracies)}, {last:.0%} at the end, {probability(p_value)}",
+        f"progress lost: val_accuracy {before} at point {int(accuracies.argmax()) + 1} of "
+        f"{len(accuracies)}, {after} at the end, {probability(p_value)}",
         statistics={"best_val_accuracy": best, "last_val_accuracy": last},
         p_value=p_value,
         causes=("learning-rate-too-high", "labels-noisy", "loss-misconfigured"),

@@ -162,7 +162,7 @@ def test_a_model_loaded_again_is_the_same_or_not(cells) -> None:
 
 
 def test_history_and_schedule_are_read(keras, vectorized) -> None:
-    """What fit returned and what the optimizer's schedule gave become evidence."""
+    """What fit returned, the optimizer's schedule and the vocabulary's size become evidence."""
     import tensorflow as tf
 
     vectorizer = vectorized()
@@ -181,6 +181,7 @@ def test_history_and_schedule_are_read(keras, vectorized) -> None:
     assert 30 == evidence.train_steps == len(evidence.learning_rate)
     assert [1e-2, 1e-2 * (1 - 29 / 40)] == pytest.approx(evidence.learning_rate[[0, -1]])
     assert evidence.head_update > 0, "one step is taken at the peak, not at the end"
+    assert vectorizer.vocabulary_size() == evidence.tokenizer_size
 
 
 def test_texts_reach_a_model_that_takes_texts(cells) -> None:
