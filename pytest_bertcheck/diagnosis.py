@@ -746,7 +746,7 @@ def rank_causes(findings: Sequence[Finding]) -> tuple[Cause, ...]:
             "any",
             certain=False,
             reasons=tuple(finding.summary for finding in unexplained[:2]),
-            fix="",
+            fix=unexplained[0].fix,
             settled_by=_most_wanted(findings),
         )
         likely = [unknown]

@@ -348,6 +348,20 @@ def test_ranking_keeps_its_promises_for_any_signs(signs, check, certain):
         assert not certain
 
 
+def test_what_no_cause_explains_still_says_what_to_change():
+    """Progress that was lost again, with nothing known of the rate, has no cause but has a fix."""
+    y_true, y_pred = np.random.default_rng(0).integers(0, 2, (2, 200))
+    evidence = Evidence(
+        y_true=y_true, y_pred=y_pred, val_accuracy=[0.71, 0.88, 0.53],
+        val_loss=[0.6, 0.4, 0.9], dataset_label_names=["ham", "spam"],
+    )  # fmt: skip
+    diagnosis = diagnose(evidence)
+    assert ["training_progressed"] == [f.check for f in diagnosis.findings if f.verdict == "failed"]
+    assert "unknown" == diagnosis.causes[0].code
+    assert "keep the best weights" in diagnosis.causes[0].fix
+    assert "progress lost" in diagnosis.causes[0].reasons[0]
+
+
 @given(signs=SIGNS_DRAWN)
 @settings(deadline=None, max_examples=60)
 def test_without_a_failure_there_is_no_cause(signs):
