@@ -783,9 +783,11 @@ def least_rows(shares: npt.NDArray[np.float64]) -> int:
     for digits in ROUNDED_TO:
         exact = [np.array_equal(shares, shares.round(kept)) for kept in (2, digits)]
         if exact == [False, True]:
-            sizes = np.arange(1, 10**digits + 1)[:, np.newaxis]
-            off = np.abs((shares * sizes).round() / sizes - shares)
-            return int(sizes[(off <= 0.5 * 10.0**-digits + 1e-9).all(axis=1)][0, 0])
+            sizes = np.arange(1, 10**digits + 1)
+            for part in np.unique(shares):  # one after the other: there may be thousands
+                off = np.abs((part * sizes).round() / sizes - part)
+                sizes = sizes[off <= 0.5 * 10.0**-digits + 1e-9]
+            return int(sizes[0])
     fractions = [Fraction(float(part)).limit_denominator(MOST_ROWS) for part in shares]
     least = lcm(*(fraction.denominator for fraction in fractions))
     return least if least <= MOST_ROWS else fractions[-1].denominator
