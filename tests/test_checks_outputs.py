@@ -104,6 +104,38 @@ def test_equal_rows_fail_and_any_difference_passes(seed, scale, shift, rows):
     assert not finding.signs["logits-bit-equal"]
 
 
+def rounded_up(which, row=(1.5, -0.5, 0.25)):
+    """Rows that are all the same, but those that are rounded up by the last bit."""
+    same = np.tile(np.float32(row), (len(which), 1))
+    return np.where(which[:, np.newaxis], np.nextafter(same, np.float32(9)), same)
+
+
+@pytest.mark.parametrize("batch", [8, 50, 64])
+def test_rows_that_are_rounded_by_their_place_in_a_batch_are_equal(batch):
+    """The last two rows of each batch may differ in the last bit, and inputs are constant still."""
+    logits = rounded_up(np.arange(200) % batch >= batch - 2)
+    finding = run_check("logits_valid", Evidence(logits=logits))
+    assert "failed" == finding.verdict
+    assert finding.signs["logits-bit-equal"]
+    assert "inputs-constant" == diagnose(Evidence(logits=logits)).causes[0].code
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_that_are_rounded_here_and_there_let_something_through(seed):
+    """Where the last bit goes by the text, the model's weights are to blame, not its inputs."""
+    logits = rounded_up(np.random.default_rng(seed).random(200) < 0.1)
+    finding = run_check("logits_valid", Evidence(logits=logits))
+    assert not finding.signs["logits-bit-equal"]
+    assert finding.signs["logits-vary-by-rounding"]
+
+
+@pytest.mark.parametrize("rows", [2, 3, 20])
+def test_sure_probabilities_of_one_label_are_no_constant(rows):
+    """A slice of one label may be certain to the last bit: half of its rows are, the others not."""
+    probabilities = rounded_up(np.arange(rows) < rows / 2, row=(0.99999994, 6e-8))
+    assert "passed" == run_check("logits_valid", Evidence(logits=probabilities)).verdict
+
+
 @pytest.mark.parametrize("row", [[1.0], [0.0], [0.0, 1.0, 0.0]])
 def test_equal_rows_of_zeros_and_ones_are_answers(row):
     """Rounded probabilities of a slice of one class are all the same, and no fault of the model."""
@@ -551,7 +583,7 @@ def test_answers_in_another_order_are_far_below_validation(num_labels):
     ("shares", "rows"),
     [([0.85], 20), ([0.85, 0.86], 100), ([0.5, 1 / 3], 6), (np.float32([137 / 150, 0.9]), 150),
      ([1.0], 1), ([np.nan, 0.75, np.nan], 4), ([2**0.5 / 10, 3**0.5 / 10, 0.5], 2),
-     ([0.87], 100), ([0.4833, 0.6833, 0.5167], 60), ([0.333, 0.5], 6)],
+     ([0.87], 100), ([0.4833, 0.6833, 0.5167], 60), ([0.955], 200)],
 )  # fmt: skip
 def test_the_rows_of_a_validation_set_follow_from_its_shares(shares, rows):
     """The fewest rows that all reported accuracies, or the last one, can be (rounded) shares of."""

@@ -521,6 +521,9 @@ CASES = {
         logits=waves(9, 768), dataset_label_names=NAMES)),
     "constant logits": ("logits_valid", {}, lambda: Evidence(
         logits=np.tile([0.3, 0.1, -0.2], (90, 1)))),
+    "constant logits but for rounding": ("logits_valid", {}, lambda: Evidence(
+        logits=np.array([[0.3, 0.1, -0.2], [0.3, np.nextafter(0.1, 1), -0.2]])[
+            (np.arange(200) % 50 > 47).astype(int)])),
     "a column of ones": ("logits_valid", {}, lambda: Evidence(
         logits=np.ones((90, 1)), y_true=turns(90, 2))),
     "probabilities for logits": ("logits_valid", {"allow_probabilities": False}, lambda: Evidence(

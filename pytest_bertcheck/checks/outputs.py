@@ -116,11 +116,12 @@ def logits_valid(
     """Are the raw outputs finite, of the right width, and different for different inputs?
 
     Facts rather than tests: NaN or infinity, a width that is not the number of labels, rows that
-    are all equal. Rows of nothing but 0 and 1 are no more than answers, which may well all be the
-    same: they are for ``not_collapsed`` to judge, but for a single column of ones of which some are
-    wrong, which a softmax over one unit gives. Outputs that are already probabilities are an error
-    only where raw logits were asked for (``allow_probabilities=False``): a head with a softmax is
-    legitimate.
+    are all equal, or of up to four values that differ by rounding and go by the row's place in a
+    batch, as processors make them of one input. Rows of nothing but 0 and 1 are no more than
+    answers, which may well all be the same: they are for ``not_collapsed`` to judge, but for a
+    single column of ones of which some are wrong, which a softmax over one unit gives. Outputs that
+    are already probabilities are an error only where raw logits were asked for
+    (``allow_probabilities=False``): a head with a softmax is legitimate.
     """
     logits = evidence.logits
     rows, width = logits.shape
@@ -163,7 +164,9 @@ def logits_valid(
         signs["logits-constant"] = outputs.spread < FLAT_SPREAD
         signs["logits-vary-by-rounding"] = outputs.spread < ROUNDING * max(1, size)
         signs["logits-blown-up"] = signs["logits-vary-by-rounding"] and size > BLOWN_UP
-        signs["logits-bit-equal"] = outputs.equal
+        # Probabilities next to 1 are all the same but for rounding in a healthy model, too.
+        by_rounding = signs["logits-vary-by-rounding"] and not outputs.probabilities
+        signs["logits-bit-equal"] = outputs.equal or (by_rounding and _rounded_by_place(logits))
         signs["one-unit-always-1"] = width == 1 and outputs.equal and bool(logits[0, 0] == 1)
         signs["logits-faint"] = outputs.spread < FAINT_SPREAD
     signs["confidence-faint"] = outputs.confidence < FAINT_CONFIDENCE
@@ -184,9 +187,10 @@ def logits_valid(
             signs=signs,
         )
     if signs.get("logits-bit-equal") and not (outputs.probabilities and _zeros_and_ones(logits[0])):
+        same = "bit for bit the same" if outputs.equal else "the same, rounded by place in a batch"
         return Finding(
             Verdict.FAILED,
-            f"logits constant: all {rows} rows are bit for bit the same",
+            f"logits constant: all {rows} rows are {same}",
             statistics=stats,
             causes=("inputs-constant", "weights-not-loaded", "learning-rate-too-high"),
             fix="compare the encoded ids of two different texts; if they differ, retrain at a "
@@ -211,6 +215,22 @@ def logits_valid(
         statistics=stats,
         signs=signs,
     )
+
+
+MOST_ROUNDINGS = 4
+"""Ways in which processors round a row by its place: within a batch, at its end, in a short one."""
+
+
+def _rounded_by_place(logits: npt.NDArray[Any]) -> bool:
+    """Whether rows are the same but for rounding that goes by their place, not by their text.
+
+    The last rows of a batch may be multiplied by other code of the processor's. Rows of few values
+    that stand together (:func:`~.statistics.runs_too_few`, at 0.01) are of that kind; those of a
+    model that lets hardly anything of its input through are mixed.
+    """
+    values, which = np.unique(logits, axis=0, return_inverse=True)
+    which = which.reshape(-1)  # NumPy 2.0 gave it two dimensions
+    return len(values) <= MOST_ROUNDINGS and statistics.runs_too_few(which) <= 0.01
 
 
 def _zeros_and_ones(row: npt.NDArray[Any]) -> bool:
@@ -771,23 +791,24 @@ MOST_ROWS = 10_000
 """Shares of more rows than this cannot be told from one another in single precision."""
 
 
-ROUNDED_TO = (3, 4)
-"""Digits that shares are rounded to in logs: 0.8512 is of 121 rows or more, not just of 1,250."""
+ROUNDED_TO = 4
+"""Digits that logs round shares to: 0.8512 is of 121 rows or more, not just of 1,250."""
 
 
 def least_rows(shares: npt.NDArray[np.float64]) -> int:
     """Return the least number of rows of which all of these can be shares, or the last can.
 
-    Shares that have three or four digits may have been rounded to those.
+    Shares of four digits, some of them of no fewer, may have been rounded to those.
     """
-    for digits in ROUNDED_TO:
-        exact = [np.array_equal(shares, shares.round(kept)) for kept in (2, digits)]
-        if exact == [False, True]:
-            sizes = np.arange(1, 10**digits + 1)
-            for part in np.unique(shares):  # one after the other: there may be thousands
-                off = np.abs((part * sizes).round() / sizes - part)
-                sizes = sizes[off <= 0.5 * 10.0**-digits + 1e-9]
-            return int(sizes[0])
+    exact = [
+        np.array_equal(shares, shares.round(digits)) for digits in (ROUNDED_TO - 1, ROUNDED_TO)
+    ]
+    if exact == [False, True]:
+        sizes = np.arange(1, 10**ROUNDED_TO + 1)
+        for part in np.unique(shares):  # one after the other: there may be thousands
+            off = np.abs((part * sizes).round() / sizes - part)
+            sizes = sizes[off <= 0.5 * 10.0**-ROUNDED_TO + 1e-9]
+        return int(sizes[0])
     fractions = [Fraction(float(part)).limit_denominator(MOST_ROWS) for part in shares]
     least = lcm(*(fraction.denominator for fraction in fractions))
     return least if least <= MOST_ROWS else fractions[-1].denominator
