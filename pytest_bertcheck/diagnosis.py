@@ -439,7 +439,6 @@ TABLE: dict[str, Row] = {
             "outputs-rank-labels": (-4, 0),
             "training-labels-tell-nothing": (-5, 0),
             "learnt-by-heart": (-4, 0),
-            "progress-lost": (2, 0),
             "val-loss-far-above": (1, 0),
             "val-loss-learnt": (-2, 1),
             "val-loss-never-moved": (-4, 1),
