@@ -181,10 +181,8 @@ def classes_balanced(
             summary = f"{description}: too few rows to tell if beyond {max_imbalance_ratio:g}:1"
         return Finding(Verdict.PASSED, summary, statistics=stats, signs=signs)
     if evidence.confusion is not None and largest < evidence.confusion.num_labels:
-        harms = _harms(evidence.confusion, names, counts, max_imbalance_ratio, alpha)
-        harm = min(harms, key=lambda harm: harm.p_value)
-        p_value = min(1.0, len(harms) * harm.p_value)  # Bonferroni
-        stats["harm_p_value"] = p_value
+        harm = _worst_harm(evidence.confusion, names, counts, max_imbalance_ratio, alpha)
+        p_value = stats["harm_p_value"] = harm.p_value
         if p_value > alpha:
             signs["imbalance-collapse"] = False
             summary = f"imbalanced, and the model copes: {description}"
@@ -224,24 +222,26 @@ class _Harm(NamedTuple):
     seen: str
 
 
-def _harms(
+def _worst_harm(
     confusion: Confusion,
     names: tuple[str, ...],
     counts: npt.NDArray[np.int64],
     max_ratio: float,
     alpha: float,
-) -> tuple[_Harm, ...]:
-    rows, largest = int(counts.sum()), int(counts.argmax())
-    collapse = collapse_test(confusion, largest, alpha / 3)
+) -> _Harm:
+    """Return what speaks most against 'no harm', its p-value for all three tests (Bonferroni)."""
+    tests, rows, largest = 3, int(counts.sum()), int(counts.argmax())
+    collapse = collapse_test(confusion, largest, alpha / tests)
     collapsed = collapse.p_value if collapse.collapsed else 1.0
-    trained = statistics.clopper_pearson(rows - int(counts[largest]), rows, alpha / 3)[1]
+    trained = statistics.clopper_pearson(rows - int(counts[largest]), rows, alpha / tests)[1]
     leaning = _leaning(collapse, confusion.total, trained)
     answered = f"the answer to {share(collapse.answered_others, collapse.others)} of others"
-    return (
-        _Harm("imbalance-collapse", collapsed, answered),
-        _Harm("imbalance-collapse", leaning, answered),
+    worst = min(
+        _Harm("imbalance-collapse", min(collapsed, leaning), answered),
         _given_up(confusion, names, counts, max_ratio),
+        key=lambda harm: harm.p_value,
     )
+    return worst._replace(p_value=min(1.0, tests * worst.p_value))
 
 
 def _leaning(collapse: Collapse, total: int, trained_others: float) -> float:

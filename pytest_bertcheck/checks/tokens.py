@@ -406,8 +406,9 @@ def _unknown_tokens(
     median = float(np.median(shares))
     p_value = statistics.binomial_at_least(above, total, 0.5)
     good, because = demonstrably_good(evidence, alpha), ""
-    size = max(evidence.tokenizer_size or 0, evidence.embedding_rows or 0) or LARGE_VOCABULARY
-    strict = size >= LARGE_VOCABULARY and max_unknown_share <= MAX_UNKNOWN_SHARE
+    size = max(evidence.tokenizer_size or 0, evidence.embedding_rows or 0)
+    small = 0 < size < LARGE_VOCABULARY
+    strict = not small and max_unknown_share <= MAX_UNKNOWN_SHARE
     if strict and evidence.reference_y_pred is not None:
         alpha /= 2  # two tests (Bonferroni)
         many = int(np.count_nonzero(shares > HIGH_UNKNOWN_SHARE))

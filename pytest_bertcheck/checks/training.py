@@ -168,7 +168,7 @@ def training_progressed(
         # of an epoch is none of a fresh head: much happens in it.
         uniform = np.log(max(evidence.num_labels, 2))
         signs["first-loss-off"] = bool(loss[0] > 1.15 * uniform)
-    if lost := _progress_lost(evidence, ignorance, alpha):
+    if lost := _progress_lost(evidence, val_loss, ignorance, alpha):
         return dataclasses.replace(
             lost, statistics={**stats, **lost.statistics}, signs={**signs, **lost.signs}
         )
@@ -216,10 +216,11 @@ def training_progressed(
     )
 
 
-def _progress_lost(evidence: Evidence, ignorance: float, alpha: float) -> Finding | None:
+def _progress_lost(
+    evidence: Evidence, val_loss: Array | None, ignorance: float, alpha: float
+) -> Finding | None:
     """Return the failure of a training that was good in between, if it was, and no longer is."""
-    accuracies, val_loss = evidence.val_accuracy, _finite(_recorded(evidence.val_loss))
-    confusion = evidence.confusion
+    accuracies, confusion = evidence.val_accuracy, evidence.confusion
     if accuracies is None or val_loss is None or confusion is None:
         return None
     accuracies = accuracies[np.isfinite(accuracies)]
