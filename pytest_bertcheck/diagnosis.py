@@ -78,7 +78,7 @@ SIGNS: dict[str, tuple[str, str]] = {
         "the training loss jumps where the label of the batches changes",
         "",
     ),
-    "logits-bit-equal": ("the outputs are bit for bit the same for all inputs", ""),
+    "logits-bit-equal": ("all inputs get the same outputs", ""),
     "logits-blown-up": ("the outputs are the same huge numbers for all inputs", ""),
     "logits-constant": (
         "the outputs do not depend on the input (spread {spread:.1g})",
@@ -100,7 +100,7 @@ SIGNS: dict[str, tuple[str, str]] = {
     ),
     "no-step-taken": ("no optimizer step was taken", ""),
     "one-unit-always-1": (
-        "the one output is exactly 1 for all inputs, as a softmax over one unit always is",
+        "the one output is 1 for all inputs, as a softmax over one unit always is",
         "",
     ),
     "order-kept": ("alone, each text has the outputs that its row has", ""),

@@ -34,7 +34,7 @@ from .baselines import (
 from .checks import ALPHA, Check, run_checks, select_checks, suite_checks
 from .diagnosis import diagnose, overall, rank_causes, with_expected_failures
 from .evidence import Evidence
-from .findings import Diagnosis, Finding, Verdict
+from .findings import STAGES, Diagnosis, Finding, Verdict
 from .messages import first_line, render_finding, safe
 from .pipeline import Pipeline
 from .progress import show_on
@@ -57,6 +57,8 @@ __all__ = [
 
 FINDING = pytest.StashKey[Finding]()
 UPDATED = pytest.StashKey[list[str]]()
+OF_A_MODEL = STAGES[STAGES.index("training") : STAGES.index("gate")]
+"""Stages whose checks say something of a model; those before take its data, `gate` another one."""
 UPDATER = "no_regression"
 """The check in whose place ``--bertcheck-update`` accepts the model."""
 
@@ -591,8 +593,11 @@ class Gate:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
         hosts = {host.name for host in self.hosts}
-        self.expected |= {nodeid for nodeid in ids if Path(nodeid.split("::")[0]).name in hosts
-                          and not nodeid.split("::")[0].endswith(".py")}  # fmt: skip
+        for nodeid in ids:
+            file, *within = nodeid.split("::")
+            # A conftest.py may hold tests, too.
+            if Path(file).name in hosts and within and within[0] in STAGES:
+                self.expected.add(nodeid)
 
     # Reports
 
@@ -726,7 +731,7 @@ class Gate:
         elif session.exitstatus in green:
             if self.internal_errors or self.expected - self.reported:
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
-            elif not self.ran or (self.settings.update and not self.updated):
+            elif not self.ran or self._unjudged or (self.settings.update and not self.updated):
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
         results = Results(
             tuple(result for _, result in sorted(self.results.items())),
@@ -738,6 +743,12 @@ class Gate:
             session.exitstatus = (
                 pytest.ExitCode.USAGE_ERROR if unwritable else pytest.ExitCode.INTERNAL_ERROR
             )
+
+    @property
+    def _unjudged(self) -> bool:
+        """Whether checks of a model were asked for, and all of some pipeline's were skipped."""
+        asked = any(nodeid.split("::")[1] in OF_A_MODEL for nodeid in self.expected)
+        return asked and any(not _judges_a_model(one.diagnosis) for one in self.results.values())
 
     def _problem(self, config: pytest.Config) -> str:
         if _only_looks(config):
@@ -755,9 +766,21 @@ class Gate:
                 "no check ran: select some of them, or give the evidence that they need "
                 "(-rs shows what was missing)"
             )
+        if self._unjudged:
+            return (
+                "no check of a model ran: give y_pred or logits, or a training's loss; of a data "
+                "set alone ask for those checks: -k 'data or labels or tokens'"
+            )
         if self.settings.update and not self.updated:
             return f"no baseline written: gate::{UPDATER} has to run, and nothing else to fail"
         return ""
+
+
+def _judges_a_model(diagnosis: Diagnosis) -> bool:
+    return any(
+        finding.stage in OF_A_MODEL and finding.verdict is not Verdict.SKIPPED
+        for finding in diagnosis.findings
+    )
 
 
 def _reject_unknown_checks(settings: Settings) -> None:

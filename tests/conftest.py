@@ -29,7 +29,7 @@ def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pyte
 
 @pytest.fixture
 def bundles(pytester: pytest.Pytester) -> Path:
-    """Recorded bundles in the folder of the inner run: healthy, collapsed, tiny and bare."""
+    """Recorded bundles in the folder of the inner run, by name."""
     generator = np.random.default_rng(7)
     y_true = generator.integers(0, 3, 300)
     logits = generator.normal(0, 1, (300, 3)).astype(np.float32)
@@ -40,6 +40,7 @@ def bundles(pytester: pytest.Pytester) -> Path:
     Evidence(logits=logits, **labels).save(pytester.path / "healthy.npz")
     Evidence(logits=constant, **labels).save(pytester.path / "collapsed.npz")
     Evidence(y_pred=[0] * 12, label_names=names).save(pytester.path / "tiny.npz")
+    Evidence(**labels).save(pytester.path / "unanswered.npz")
     Evidence(max_length=20).save(pytester.path / "bare.npz")
     return pytester.path
 

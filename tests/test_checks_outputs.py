@@ -32,7 +32,7 @@ def test_real_outputs_are_valid(num_labels):
 
 
 def test_a_softmax_over_one_unit_is_named():
-    """A single column of exact ones, whatever the text, is a softmax over one unit."""
+    """A single column of ones, whatever the text, is a softmax over one unit."""
     y_true = np.arange(80) % 2
     scores = np.random.default_rng(0).normal(size=(80, 1))
     given = {"y_true": y_true, "label_names": ["ham", "spam"]}
@@ -42,6 +42,17 @@ def test_a_softmax_over_one_unit_is_named():
     assert not diagnosis.causes[0].certain
     sigmoid = Evidence(logits=1 / (1 + np.exp(-scores)), **given)
     assert "passed" == run_check("logits_valid", sigmoid).verdict
+
+
+@pytest.mark.parametrize("rounded", [range(296), range(0, 300, 7), [299], []])
+def test_a_softmax_over_one_unit_is_named_where_the_processor_rounds(rounded):
+    """x / x is 1, or the float32 below it where a processor divides fast, in any of the rows."""
+    ones = np.ones((300, 1), np.float32)
+    ones[list(rounded)] = np.nextafter(np.float32(1), np.float32(0))
+    evidence = Evidence(logits=ones, y_true=np.arange(300) % 2, label_names=["ham", "spam"])
+    cause = diagnose(evidence).causes[0]
+    assert "loss-misconfigured" == cause.code, str(cause)
+    assert "sigmoid" in cause.fix
 
 
 def test_one_unit_that_is_sure_of_a_slice_of_one_label_is_valid():

@@ -47,6 +47,8 @@ OUTCOMES = {
     "internal-error": ("healthy", [], BROKEN, 3),
     "nothing-selected": ("healthy", ["-k", "no_such_check"], "", 4),
     "nothing-to-check": ("bare", [], "", 4),
+    "no-answers": ("unanswered", [], "", 4),
+    "data-set-alone": ("unanswered", ["-k", "data or labels or tokens"], "", 0),
 }
 
 
@@ -94,6 +96,27 @@ def bertcheck_pipeline():
 """
     )
     assert exit_code == pytester.runpytest_subprocess("--bertcheck", *DISTRIBUTED[mode]).ret
+
+
+@pytest.mark.parametrize("options", DISTRIBUTED.values(), ids=DISTRIBUTED.keys())
+def test_a_check_that_never_reports_is_never_green(
+    pytester: pytest.Pytester, options: list[str]
+) -> None:
+    """A plugin of the team's that swallows a check of a pipeline fixture makes the run an error."""
+    pytester.makeconftest(
+        PIPELINE
+        + """
+@pytest.fixture(scope="session")
+def bertcheck_pipeline():
+    return pipeline(logits)
+
+def pytest_runtest_protocol(item):
+    return True if item.name == "not_collapsed" else None
+"""
+    )
+    result = pytester.runpytest_subprocess("--bertcheck", *options)
+    assert 3 == result.ret
+    result.stdout.fnmatch_lines(["1 of * checks did not report: this run proves nothing"])
 
 
 @pytest.mark.parametrize("options", [[], ["-n2"], ["-n2", "--dist", "loadfile"]])
@@ -160,6 +183,26 @@ def test_a_selection_that_runs_no_check_is_misuse(
     result = pytester.runpytest_subprocess("--bertcheck-evidence=healthy.npz", *selection, *options)
     assert 4 == result.ret
     result.stdout.fnmatch_lines(["no check ran*"])
+
+
+@pytest.mark.parametrize("options", [[], ["-n2"]], ids=["plain", "n2"])
+def test_labels_without_answers_are_no_pass(
+    pytester: pytest.Pytester, bundles: Path, options: list[str]
+) -> None:
+    """One pipeline of two that gives nothing of its model exits with 4 and says what to give."""
+    pytester.makeconftest(
+        """
+import pytest
+from pytest_bertcheck import Evidence
+
+@pytest.fixture(scope="session", params=["healthy", "unanswered"])
+def bertcheck_pipeline(request):
+    return Evidence.load(request.config.rootpath / f"{request.param}.npz")
+"""
+    )
+    result = pytester.runpytest_subprocess("--bertcheck", *options)
+    assert 4 == result.ret
+    result.stdout.fnmatch_lines(["no check of a model ran: give y_pred or logits*"])
 
 
 @pytest.mark.parametrize("option", ["--collect-only", "--setup-plan", "--setup-only"])

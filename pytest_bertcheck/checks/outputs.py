@@ -119,7 +119,8 @@ def logits_valid(
     are all equal, or of up to four values that differ by rounding and go by the row's place in a
     batch, as processors make them of one input. Rows of nothing but 0 and 1 are no more than
     answers, which may well all be the same: they are for ``not_collapsed`` to judge, but for a
-    single column of ones of which some are wrong, which a softmax over one unit gives. Outputs that
+    single column of ones, exact or rounded, of which some are wrong, which a softmax over one unit
+    gives. Outputs that
     are already probabilities are an error only where raw logits were asked for
     (``allow_probabilities=False``): a head with a softmax is legitimate.
     """
@@ -167,7 +168,7 @@ def logits_valid(
         # Probabilities next to 1 are all the same but for rounding in a healthy model, too.
         by_rounding = signs["logits-vary-by-rounding"] and not outputs.probabilities
         signs["logits-bit-equal"] = outputs.equal or (by_rounding and _rounded_by_place(logits))
-        signs["one-unit-always-1"] = width == 1 and outputs.equal and bool(logits[0, 0] == 1)
+        signs["one-unit-always-1"] = width == 1 and _all_ones(logits)
         signs["logits-faint"] = outputs.spread < FAINT_SPREAD
     signs["confidence-faint"] = outputs.confidence < FAINT_CONFIDENCE
     if evidence.train_logits is not None:
@@ -180,7 +181,7 @@ def logits_valid(
     if signs.get("one-unit-always-1") and some_wrong:
         return Finding(
             Verdict.FAILED,
-            f"outputs constant: the only column is exactly 1 in all {rows} rows",
+            f"outputs constant: the only column is 1 in all {rows} rows",
             statistics=stats,
             causes=("loss-misconfigured",),
             fix="a softmax over one unit is always 1: Dense(1, activation='sigmoid'), or two units",
@@ -231,6 +232,11 @@ def _rounded_by_place(logits: npt.NDArray[Any]) -> bool:
     values, which = np.unique(logits, axis=0, return_inverse=True)
     which = which.reshape(-1)  # NumPy 2.0 gave it two dimensions
     return len(values) <= MOST_ROUNDINGS and statistics.runs_too_few(which) <= 0.01
+
+
+def _all_ones(logits: npt.NDArray[Any]) -> bool:
+    """Whether all are 1 but for rounding: x / x, by a processor's fast division, may be off 1."""
+    return bool(np.abs(logits - 1).max() <= 2 * np.finfo(np.float32).eps)
 
 
 def _zeros_and_ones(row: npt.NDArray[Any]) -> bool:
