@@ -89,6 +89,9 @@ A check asks one question of the [evidence](evidence.md) and answers `passed`, `
 `inconclusive` (too little data to tell) or `skipped` (a field that it needs was not given). From
 all answers together the plugin names the causes that are left standing.
 
+The tests of a run share `alpha` by Holm's method; one that compares how often two are right, and so
+has small differences to find, has four times the weight of another.
+
 ## Checks
 """
 CAUSES_INTRODUCTION = """\

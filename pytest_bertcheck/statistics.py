@@ -440,15 +440,23 @@ def entropy(counts: npt.NDArray[Any] | Sequence[float]) -> float:
     return float(stats.entropy(weights)) if weights.any() else 0.0
 
 
-def holm(p_values: Sequence[float], alpha: float) -> list[bool]:
+def holm(
+    p_values: Sequence[float], alpha: float, weights: Sequence[float] | None = None
+) -> list[bool]:
     """Return which hypotheses Holm's step-down method rejects at family-wise rate ``alpha``.
 
-    Source: Holm (1979), Scandinavian Journal of Statistics 6.
+    Of those left, each may use the share of ``alpha`` that its weight is of all weights left;
+    without weights that is 1 in their number.
+
+    Source: Holm (1979), Scandinavian Journal of Statistics 6; with weights Li and Guo (2026),
+    arXiv:2604.20016.
     """
-    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
+    shares = [1.0] * len(p_values) if weights is None else weights
+    order = sorted(range(len(p_values)), key=lambda index: p_values[index] / shares[index])
     rejected = [False] * len(p_values)
     for rank, index in enumerate(order):
-        if p_values[index] > alpha / (len(p_values) - rank):
+        left = sum(shares[other] for other in order[rank:])
+        if p_values[index] > alpha * shares[index] / left:
             break
         rejected[index] = True
     return rejected

@@ -715,6 +715,27 @@ def test_the_family_demotes_what_it_cannot_reject(seed, alpha):
             assert f"in {len(tested)} tests" in together[name].summary
 
 
+def test_a_comparison_may_use_more_of_alpha_than_other_tests():
+    """Of five tests one compares how often two are right: it fails up to half of alpha."""
+    y_true = np.arange(400) % 2
+    place = np.arange(400) // 2
+    evidence = Evidence(
+        y_true=y_true,
+        y_pred=np.where(place < 140, y_true, 1 - y_true),
+        reference_y_pred=np.where(place < 196, y_true, 1 - y_true),
+        label_names=["a", "b"],
+    )
+    alone = run_check("not_far_below_reference", evidence)
+    findings = run_checks(evidence, alpha=alone.p_value * 2 * 1.001)
+    tested = [finding for finding in findings if finding.p_value is not None]
+    assert 5 == len(tested)
+    verdicts = {finding.check: finding.verdict for finding in findings}
+    assert "failed" == verdicts["not_far_below_reference"]
+    findings = run_checks(evidence, alpha=alone.p_value * 2 * 0.999)
+    verdicts = {finding.check: finding.verdict for finding in findings}
+    assert "inconclusive" == verdicts["not_far_below_reference"]
+
+
 # Classes that are never predicted
 
 

@@ -473,13 +473,14 @@ def test_cased_text_under_an_uncased_vocabulary_shows():
         (0.2, 30_522, 0.98, "failed"),
         (0.2, None, 0.98, "failed"),
         (0.2, 1_000, 0.98, "passed"),
-        (0.2, 30_522, 0.78, "passed"),
+        (0.2, 30_522, 0.81, "passed"),
+        (0.2, 30_522, 0.83, "failed"),
         (0.2, 30_522, None, "passed"),
         (0.05, 30_522, 0.98, "passed"),
     ],
 )
 def test_a_large_vocabulary_must_know_its_texts(unknown, size, reference_right, verdict):
-    """A fifth of [UNK] fails unless the vocabulary is small, or no reference does better."""
+    """A fifth of [UNK] fails if it costs five points, and the vocabulary is not small."""
     y_true = np.arange(200) % 2
     right = np.arange(200) / 200
     fields = {
@@ -496,9 +497,9 @@ def test_a_large_vocabulary_must_know_its_texts(unknown, size, reference_right, 
     assert (verdict == "failed") is finding.signs["unknown-tokens-above-limit"]
 
 
-@pytest.mark.parametrize(("right", "verdict"), [(0.85, "failed"), (0.95, "passed")])
+@pytest.mark.parametrize(("right", "verdict"), [(0.92, "failed"), (0.94, "passed")])
 def test_good_answers_excuse_unknown_words_but_for_a_reference_that_is_far_better(right, verdict):
-    """Of 1,000 answers 95 % are right and no harm done; 85 % are good, and 13 points too few."""
+    """Of 1,000 good answers four points too few are no harm, if significant; six points are."""
     y_true = np.arange(1000) % 2
     place = np.arange(1000) / 1000
     finding = matches(

@@ -377,17 +377,44 @@ def test_holm_does_not_depend_on_the_order(p_values, seed):
     assert [rejected[i] for i in order] == shuffled
 
 
+WEIGHTED = st.lists(
+    st.tuples(st.floats(0, 1), st.sampled_from([0.5, 1, 4])), min_size=1, max_size=6
+)
+
+
+@given(family=WEIGHTED, alpha=st.floats(0.001, 0.5))
+@settings(deadline=None, max_examples=100)
+def test_holm_with_weights_is_the_closed_test_of_weighted_bonferroni(family, alpha):
+    """One is rejected if every set that holds it has a p-value below its share of alpha there."""
+    p_values, weights = zip(*family, strict=True)
+
+    def set_is_rejected(members):
+        least = min(p_values[i] / weights[i] for i in members)
+        return least <= alpha / sum(weights[i] for i in members)
+
+    ids = range(len(family))
+    sets = [s for size in ids for s in itertools.combinations(ids, size + 1)]
+    # Where a p-value meets its share to the last bit, rounding decides.
+    for members in sets:
+        left = sum(weights[i] for i in members)
+        assume(all(abs(p_values[i] * left - alpha * weights[i]) > 1e-12 for i in members))
+    expected = [all(set_is_rejected(s) for s in sets if i in s) for i in ids]
+    assert expected == statistics.holm(p_values, alpha, weights)
+    assert statistics.holm(p_values, alpha) == statistics.holm(p_values, alpha, [4.0] * len(family))
+
+
 def test_holm_of_nothing():
     """A family without a test rejects nothing."""
     assert [] == statistics.holm([], 0.05)
 
 
-def test_holm_holds_the_family_wise_rate():
+@pytest.mark.parametrize("weights", [None, [4, 1, 1, 4, 1, 1]], ids=["equal", "weighted"])
+def test_holm_holds_the_family_wise_rate(weights):
     """Over 2000 families of true null hypotheses, at most 5 % have any rejection."""
     generator = np.random.default_rng(0)
     families = generator.random((2000, 6))
     families[:, 3:] = families[:, :3]  # tests of the same data are not independent
-    with_rejection = sum(any(statistics.holm(list(family), 0.05)) for family in families)
+    with_rejection = sum(any(statistics.holm(list(family), 0.05, weights)) for family in families)
     low, high = statistics.clopper_pearson(with_rejection, 2000, 0.001)
     assert low <= 0.05
     assert high >= 0.01  # and the method does reject

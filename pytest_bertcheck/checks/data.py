@@ -18,7 +18,7 @@ from ..findings import Finding, Verdict
 from ..logits import answers_of
 from ..messages import MAX_ROWS, count, probability, quoted, share
 from ..statistics import Confusion
-from . import ALPHA, check, reject_health
+from . import ALPHA, COMPARISON, check, reject_health
 from .outputs import Collapse, beyond_halfway, collapse_test, demonstrably_good, in_range
 
 __all__ = [
@@ -852,6 +852,7 @@ def _rows_for_noise(
     causes=["labels-noisy"],
     limits={"max_gap": (0, 1)},
     examples=_rows_for_noise,
+    weight=COMPARISON,
 )
 def labels_not_noisier(
     evidence: Evidence, *, alpha: float = ALPHA, max_gap: float = 0.1
@@ -976,6 +977,7 @@ FEWEST_TO_LEARN = 20
     needs=["y_train", "train_reference_y_pred", "y_true", "evaluation_reference_y_pred"],
     causes=["labels-noisy"],
     limits={"min_share_of_skill": (0, 1)},
+    weight=COMPARISON,
 )
 def labels_as_predictable(
     evidence: Evidence, *, alpha: float = ALPHA, min_share_of_skill: float = 0.8

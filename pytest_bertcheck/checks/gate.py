@@ -15,7 +15,7 @@ from .. import statistics
 from ..evidence import Evidence
 from ..findings import Finding, Verdict
 from ..messages import count, probability, quoted, share
-from . import ALPHA, check
+from . import ALPHA, COMPARISON, check
 from .labels import labels_not_swapped
 from .outputs import not_one_label_each
 
@@ -133,6 +133,7 @@ def _examples_of_a_regression(
     causes=["regression"],
     limits={"drop": (0, 1)},
     examples=_examples_of_a_regression,
+    weight=COMPARISON,
 )
 def no_regression(evidence: Evidence, *, alpha: float = ALPHA, drop: float = DROP) -> Finding:
     """Is the new model at least as often right as the model in production, on the same examples?
@@ -247,6 +248,7 @@ def _worst_flips(
     stage="gate",
     needs=["y_true", ("y_pred", "logits"), ("baseline_y_pred", "baseline_logits")],
     causes=["regression"],
+    weight=COMPARISON,
 )
 def no_class_regression(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     """Is the new model at least as often right on each label as the model in production?

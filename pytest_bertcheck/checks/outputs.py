@@ -20,7 +20,7 @@ from ..findings import Finding, Verdict
 from ..logits import probabilities_of, summarise
 from ..messages import count, probability, quoted, safe, share
 from ..statistics import Confusion
-from . import ALPHA, check, reject_health
+from . import ALPHA, COMPARISON, check, reject_health
 
 __all__ = [
     "Collapse",
@@ -304,17 +304,18 @@ def demonstrably_poor(evidence: Evidence, alpha: float) -> bool:
     return bool(high < (1 + confusion.support.max() / confusion.total) / 2)
 
 
-def worse_than_reference(evidence: Evidence, alpha: float, margin: float = 0.0) -> bool:
-    """Whether a plain reference, if there is one, is right more often, by more than ``margin``.
+def worse_than_reference(evidence: Evidence, alpha: float, least: float = 0.0) -> bool:
+    """Whether a plain reference, if there is one, is right more often, on ``least`` of the rows.
 
-    Test: :func:`~.statistics.paired_worse`, exact McNemar without a margin.
+    Test: :func:`~.statistics.paired_worse`, exact McNemar; ``least`` is held against the observed
+    difference.
     """
     answers, reference = evidence.answers, evidence.reference_y_pred
     if answers is None or reference is None or evidence.y_true is None:
         return False
     right, plain = answers == evidence.y_true, reference == evidence.y_true
     lost, won = int((plain & ~right).sum()), int((right & ~plain).sum())
-    return statistics.paired_worse(lost, won, len(right), margin=margin) <= alpha
+    return lost - won >= least * len(right) and statistics.paired_worse(lost, won) <= alpha
 
 
 def beyond_halfway(right: int, total: int, majority: int, alpha: float) -> bool:
@@ -654,6 +655,7 @@ def beats_majority(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     needs=["y_true", ("y_pred", "logits"), "reference_y_pred"],
     causes=CHANCE_CAUSES,
     limits={"min_share_of_skill": (0, 1)},
+    weight=COMPARISON,
 )
 def not_far_below_reference(
     evidence: Evidence, *, alpha: float = ALPHA, min_share_of_skill: float = 0.75
@@ -722,6 +724,7 @@ def not_far_below_reference(
     needs=["y_true", ("y_pred", "logits"), "val_accuracy", "y_train"],
     causes=EVALUATED_OTHERWISE_CAUSES,
     limits={"min_share_of_skill": (0, 1)},
+    weight=COMPARISON,
 )
 def not_far_below_validation(
     evidence: Evidence, *, alpha: float = ALPHA, min_share_of_skill: float = 0.5

@@ -12,7 +12,7 @@ from ..evidence import Evidence
 from ..findings import Finding, Verdict
 from ..logits import answers_of
 from ..messages import count, probability, share
-from . import ALPHA, check, reject_health
+from . import ALPHA, COMPARISON, check, reject_health
 from .outputs import demonstrably_good, far_below, in_range, worse_than_reference
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     stage="tokens",
     needs=["token_counts", "kept_token_counts"],
     causes=["truncation-loses-signal"],
+    weight=COMPARISON,
 )
 def truncation_harmless(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     """Does what decides the label survive truncation?
@@ -298,8 +299,9 @@ MAX_UNKNOWN_SHARE = 0.5
 LARGE_VOCABULARY, HIGH_UNKNOWN_SHARE = 20_000, 0.1
 """Tokens of a vocabulary that covers its language, and a share of [UNK] that shows it does not."""
 
-LEAST_HARM = 0.05
-"""By how much more often a reference must be right where answers are demonstrably good."""
+HARM_AT, LEAST_HARM = 0.05, 0.05
+"""Significance at which a reference is right more often, and by how much it must be, for unknown
+words to do harm. That there are so many of them is shown at alpha already."""
 
 USUAL_UNKNOWN_SHARE = 0.05
 """Share of [UNK] above which a text looks foreign to a WordPiece vocabulary.
@@ -333,15 +335,14 @@ def vocabulary_matches(
     than ``max_unknown_share`` of their tokens unknown; exact binomial (sign) test, texts taken as
     independent; fails with probability at most ``alpha`` where it holds. The default lets texts
     full of emoji or of another language pass; for WordPiece on its own language 2 % is usual. The
-    limit is 10 % if, besides, a plain reference, which reads all words, is right more often (exact
-    McNemar; both must reject, and the two limits share ``alpha``), unless the vocabulary is known
-    to have fewer than 20,000 tokens, and so may miss words of its own language, or a limit above
-    the default is asked for.
+    limit is 10 %, and the two limits share ``alpha``, if a plain reference, which reads all words,
+    is right on five points more of the rows (exact McNemar at .05), for then they cost something.
+    That is not for a vocabulary that is known to have fewer than 20,000 tokens, and so may miss
+    words of its own language, nor where a limit above the default is asked for.
 
-    Whatever is not an id out of range passes if the answers are demonstrably good (accuracy beyond
-    halfway from the majority's share to 1): then it does no harm; under the lower limit the
-    reference must be right more often by five points there. A vocabulary of the same size in
-    another order leaves no trace here.
+    Whatever else is not an id out of range passes if the answers are demonstrably good (accuracy
+    beyond halfway from the majority's share to 1): then it does no harm. A vocabulary of the same
+    size in another order leaves no trace here.
 
     Source: huggingface/transformers PR 4264 (cased tokenizer, uncased model), vllm#11184.
     """
@@ -413,8 +414,7 @@ def _unknown_tokens(
         alpha /= 2  # two tests (Bonferroni)
         many = int(np.count_nonzero(shares > HIGH_UNKNOWN_SHARE))
         p_many = statistics.binomial_at_least(many, total, 0.5)
-        margin = LEAST_HARM if good else 0
-        if p_many <= alpha < p_value and worse_than_reference(evidence, alpha, margin):
+        if p_many <= alpha < p_value and worse_than_reference(evidence, HARM_AT, LEAST_HARM):
             max_unknown_share, above, p_value = HIGH_UNKNOWN_SHARE, many, p_many
             because = ", and TF-IDF does better"
     stats |= {"median_unknown_share": median, "texts_above": above, "examples": total}
