@@ -45,8 +45,8 @@ Fisher's exact test shows at .001 if 3 of 32 are not padded (1 / C(32, 3) = .000
 
 TAIL_SAMPLE_SIZE = 96
 """Truncated texts whose last tokens are tried. Where the tail is right nine times in ten and the
-head half of the time (discordant .45 to .05), exact McNemar rejects at .0001, the least that Holm's
-method leaves of .001 among ten tests, with power .88 at 64 truncated texts and .99 at 96."""
+head half of the time (discordant .45 to .05), exact McNemar rejects at .0001, which Holm's method
+leaves it of .001 among checks that weigh 40, with power .88 at 64 truncated texts and .99 at 96."""
 
 OVERFIT_ROWS = 16
 REFERENCE_LEARNING_RATE = 1e-3

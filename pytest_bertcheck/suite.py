@@ -526,7 +526,7 @@ class Gate:
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self.config = config
         self.settings = settings
-        self.hosts = _hosts(config, settings)
+        self.host = _host(config, settings)
         self.controller = not hasattr(config, "workerinput")
         self.expected: set[str] = set()
         self.reported: set[str] = set()
@@ -546,9 +546,9 @@ class Gate:
         self._mistakes: dict[str, str] = {}
         self.store = observations.Store(_cache_folder(config) if settings.cache else None)
         config.add_cleanup(observations.use(self.store))
-        self._add_hosts_to_args()
+        self._add_host_to_args()
 
-    def _add_hosts_to_args(self) -> None:
+    def _add_host_to_args(self) -> None:
         """Have the checks collected whatever path was given beside ``--bertcheck``.
 
         ``config.args`` is no documented interface, so it is touched here only. Workers of xdist
@@ -558,12 +558,11 @@ class Gate:
             (self.config.invocation_params.dir / str(arg).split("::")[0]).resolve()
             for arg in self.config.args
         }
-        for host in self.hosts:
-            # Of two arguments that overlap, pytest 8.4 collects the inner one only.
-            if any(host.is_relative_to(path) for path in given):
-                self.opened |= _ignored_folders(self.config, host, given)
-            else:
-                self.config.args.append(str(host))
+        # Of two arguments that overlap, pytest 8.4 collects the inner one only.
+        if any(self.host.is_relative_to(path) for path in given):
+            self.opened |= _ignored_folders(self.config, self.host, given)
+        else:
+            self.config.args.append(str(self.host))
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         self.config.add_cleanup(show_on(self.config))  # the reporter is there by now
@@ -572,16 +571,16 @@ class Gate:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
-        """Reach a host in a folder that pytest would pass over (build, dist), and nothing else."""
+        """Reach the host in a folder that pytest would pass over (build, dist), and no more."""
         path = collection_path.resolve()
-        if path in self.opened or (path in self.hosts and path.parent in self.opened):
+        if path in self.opened or (path == self.host and path.parent in self.opened):
             return False
         return True if path.parent in self.opened else None
 
     def pytest_collect_file(
         self, file_path: Path, parent: pytest.Collector
     ) -> pytest.Collector | None:
-        if file_path.resolve() in self.hosts:
+        if file_path.resolve() == self.host:
             # Without it, a file that is outside rootdir has no node id at all.
             nodeid = _relative(file_path, self.config.rootpath)
             return CheckFile.from_parent(parent, path=file_path, nodeid=nodeid)
@@ -592,11 +591,10 @@ class Gate:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
-        hosts = {host.name for host in self.hosts}
         for nodeid in ids:
             file, *within = nodeid.split("::")
             # A conftest.py may hold tests, too.
-            if Path(file).name in hosts and within and within[0] in STAGES:
+            if Path(file).name == self.host.name and within and within[0] in STAGES:
                 self.expected.add(nodeid)
 
     # Reports
@@ -685,7 +683,7 @@ class Gate:
 
     def pytest_report_header(self) -> list[str]:
         root = self.config.rootpath
-        shown = ", ".join(_relative(host, root) for host in self.hosts)
+        shown = _relative(self.host, root)
         lines = [f"bertcheck: {len(suite_checks())} checks of {shown}"]
         if self.store.cache is not None:
             lines.append(f"bertcheck cache: {_relative(self.store.cache, root)}")
@@ -745,10 +743,16 @@ class Gate:
             )
 
     @property
-    def _unjudged(self) -> bool:
-        """Whether checks of a model were asked for, and all of some pipeline's were skipped."""
-        asked = any(nodeid.split("::")[1] in OF_A_MODEL for nodeid in self.expected)
-        return asked and any(not _judges_a_model(one.diagnosis) for one in self.results.values())
+    def _unjudged(self) -> list[str]:
+        """The pipelines of which a model's checks were collected, and none of those could run."""
+        asked = {
+            _parameters(nodeid) for nodeid in self.expected if nodeid.split("::")[1] in OF_A_MODEL
+        }
+        return sorted(
+            name
+            for name, result in self.results.items()
+            if name in asked and not _judges_a_model(result.diagnosis)
+        )
 
     def _problem(self, config: pytest.Config) -> str:
         if _only_looks(config):
@@ -767,9 +771,11 @@ class Gate:
                 "(-rs shows what was missing)"
             )
         if self._unjudged:
+            name, host = self._unjudged[0], _relative(self.host, config.rootpath)
+            of = f" for [{name}]" if name else ""
             return (
-                "no check of a model ran: give y_pred or logits, or a training's loss; of a data "
-                "set alone ask for those checks: -k 'data or labels or tokens'"
+                f"no check of a model ran{of}: give y_pred or logits, or a training's loss; for "
+                f"the checks of a data set alone: pytest --bertcheck {host}::data {host}::labels"
             )
         if self.settings.update and not self.updated:
             return f"no baseline written: gate::{UPDATER} has to run, and nothing else to fail"
@@ -877,26 +883,33 @@ def _ignored_folders(config: pytest.Config, host: Path, given: set[Path]) -> set
     return set()
 
 
-def _hosts(config: pytest.Config, settings: Settings) -> list[Path]:
-    """Return the files under which the checks are collected.
+def _host(config: pytest.Config, settings: Settings) -> Path:
+    """Return the file under which the checks are collected.
 
     Raises
     ------
     pytest.UsageError
-        If nothing says what to check.
+        If nothing says what to check, or more than one conftest.py does.
     """
     source = settings.evidence or settings.data
     if source is not None:
-        return [source.resolve()]
-    own = [
+        return source.resolve()
+    own = sorted(
         Path(plugin.__file__).resolve()
         for plugin in config.pluginmanager.get_plugins()
         if hasattr(plugin, "bertcheck_pipeline") and Path(plugin.__file__).name == "conftest.py"
-    ]
+    )
     if settings.file is not None and (
         settings.pipeline or any(path.parent == settings.file.parent for path in own)
     ):
-        return [settings.file.resolve()]
+        return settings.file.resolve()
     if not own:
         load_pipeline(settings)  # raises: it knows what to say
-    return sorted(own)
+    if len(own) > 1:
+        # A session observes once: the second would be judged by the evidence of the first.
+        raise pytest.UsageError(
+            "bertcheck_pipeline: expected one conftest.py that has it, got "
+            f"{', '.join(_relative(path, config.rootpath) for path in own)}; give pytest the "
+            "folder of one, or one fixture the parameters params=[...]"
+        )
+    return own[0]

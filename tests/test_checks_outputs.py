@@ -10,7 +10,7 @@ from sklearn.linear_model import SGDClassifier
 from sklearn.metrics import f1_score
 
 from pytest_bertcheck import Evidence, diagnose, statistics
-from pytest_bertcheck.checks import run_checks
+from pytest_bertcheck.checks import COMPARISON, all_checks, run_checks
 
 from .simulate import healthy_sessions, run_check, session, softmax, trained
 
@@ -55,13 +55,15 @@ def test_a_softmax_over_one_unit_is_named_where_the_processor_rounds(rounded):
     assert "sigmoid" in cause.fix
 
 
-def test_one_unit_that_is_sure_of_a_slice_of_one_label_is_valid():
-    """A sigmoid may be sure to the last bit of a slice of one label: no softmax over one unit."""
-    logits, names = np.ones((50, 1)), ["ham", "spam"]
-    slice_of_spam = Evidence(y_true=np.ones(50, int), logits=logits, label_names=names)
-    assert "passed" == run_check("logits_valid", slice_of_spam).verdict
-    both = Evidence(y_true=np.arange(50) % 2, logits=logits, label_names=names)
-    assert "failed" == run_check("logits_valid", both).verdict
+@pytest.mark.parametrize(("wrong", "verdict"), [(0, "passed"), (2, "passed"), (25, "failed")])
+@pytest.mark.parametrize("least", [1, 1 - 1e-7, 1 - 1e-6])
+def test_one_unit_that_is_sure_of_a_slice_of_one_label_is_valid(wrong, verdict, least):
+    """A sigmoid may be sure of a slice of one label, two of 50 mislabelled: no softmax over one."""
+    logits = np.linspace(least, 1, 50)[:, np.newaxis]
+    y_true = (np.arange(50) >= wrong).astype(int)
+    evidence = Evidence(y_true=y_true, logits=logits, label_names=["ham", "spam"])
+    finding = run_check("logits_valid", evidence)
+    assert (verdict if least > 1 - 1e-6 else "passed") == finding.verdict
 
 
 @given(
@@ -713,6 +715,21 @@ def test_the_family_demotes_what_it_cannot_reject(seed, alpha):
         if alone.verdict != together[name].verdict:
             assert ("failed", "inconclusive") == (alone.verdict, together[name].verdict)
             assert f"in {len(tested)} tests" in together[name].summary
+
+
+def test_checks_that_compare_how_often_two_are_right_weigh_more():
+    """Each of those, and no other, has the weight of a comparison."""
+    compare = [item.name for item in all_checks() if item.weight == COMPARISON]
+    assert [
+        "labels_not_noisier",
+        "labels_as_predictable",
+        "truncation_harmless",
+        "not_far_below_reference",
+        "not_far_below_validation",
+        "no_regression",
+        "no_class_regression",
+    ] == compare
+    assert {1.0, COMPARISON} == {item.weight for item in all_checks()}
 
 
 def test_a_comparison_may_use_more_of_alpha_than_other_tests():

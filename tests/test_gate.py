@@ -48,7 +48,7 @@ OUTCOMES = {
     "nothing-selected": ("healthy", ["-k", "no_such_check"], "", 4),
     "nothing-to-check": ("bare", [], "", 4),
     "no-answers": ("unanswered", [], "", 4),
-    "data-set-alone": ("unanswered", ["-k", "data or labels or tokens"], "", 0),
+    "data-set-alone": ("unanswered", ["unanswered.npz::data", "unanswered.npz::labels"], "", 0),
 }
 
 
@@ -186,10 +186,19 @@ def test_a_selection_that_runs_no_check_is_misuse(
 
 
 @pytest.mark.parametrize("options", [[], ["-n2"]], ids=["plain", "n2"])
+@pytest.mark.parametrize(
+    ("selection", "exit_code"),
+    [([], 4), (["-k", "healthy or labels_valid"], 0), (["-k", "healthy or beats_majority"], 4)],
+    ids=["all", "its-data-alone", "its-model"],
+)
 def test_labels_without_answers_are_no_pass(
-    pytester: pytest.Pytester, bundles: Path, options: list[str]
+    pytester: pytest.Pytester,
+    bundles: Path,
+    selection: list[str],
+    exit_code: int,
+    options: list[str],
 ) -> None:
-    """One pipeline of two that gives nothing of its model exits with 4 and says what to give."""
+    """A pipeline of two that gives nothing of a model exits with 4, if its model was asked for."""
     pytester.makeconftest(
         """
 import pytest
@@ -200,9 +209,31 @@ def bertcheck_pipeline(request):
     return Evidence.load(request.config.rootpath / f"{request.param}.npz")
 """
     )
-    result = pytester.runpytest_subprocess("--bertcheck", *options)
+    result = pytester.runpytest_subprocess("--bertcheck", *selection, *options)
+    assert exit_code == result.ret
+    problem = "no check of a model ran for [[]unanswered]: give y_pred or logits*conftest.py::data*"
+    if exit_code:
+        result.stdout.fnmatch_lines([problem])
+    else:
+        result.stdout.no_fnmatch_line("no check of a model*")
+
+
+@pytest.mark.parametrize("options", [[], ["-n2"]], ids=["plain", "n2"])
+def test_pipelines_of_two_folders_are_misuse_in_one_run(
+    pytester: pytest.Pytester, bundles: Path, options: list[str]
+) -> None:
+    """A session has one set of evidence: by that of the first folder the second would pass."""
+    for folder in ("healthy", "collapsed"):
+        pytester.mkdir(folder).joinpath("conftest.py").write_text(
+            "import pytest\nfrom pytest_bertcheck import Evidence\n\n"
+            "@pytest.fixture(scope='session')\ndef bertcheck_pipeline(request):\n"
+            f"    return Evidence.load(request.config.rootpath / '{folder}.npz')\n"
+        )
+    result = pytester.runpytest_subprocess("--bertcheck", "healthy", "collapsed", *options)
     assert 4 == result.ret
-    result.stdout.fnmatch_lines(["no check of a model ran: give y_pred or logits*"])
+    result.stderr.fnmatch_lines(["*expected one conftest.py*collapsed/conftest.py, healthy/*"])
+    assert 0 == pytester.runpytest_subprocess("--bertcheck", "healthy", *options).ret
+    assert 1 == pytester.runpytest_subprocess("--bertcheck", "collapsed", *options).ret
 
 
 @pytest.mark.parametrize("option", ["--collect-only", "--setup-plan", "--setup-only"])

@@ -309,12 +309,14 @@ def run_checks(
     tested = [index for index, finding in enumerate(findings) if finding.p_value is not None]
     p_values = [findings[index].p_value or 0.0 for index in tested]
     weights = [chosen[index].weight for index in tested]
-    for index, rejected in zip(tested, statistics.holm(p_values, alpha, weights), strict=True):
+    rejected = statistics.holm(p_values, alpha, weights)
+    left = sum(weight for weight, gone in zip(weights, rejected, strict=True) if not gone)
+    for index, weight, is_rejected in zip(tested, weights, rejected, strict=True):
         finding = findings[index]
-        if finding.verdict is Verdict.FAILED and not rejected:
+        if finding.verdict is Verdict.FAILED and not is_rejected:
             p_value = probability(finding.p_value or 0.0)
             seen = finding.summary.removesuffix(f", {p_value}")
-            among = f"; {p_value} in {len(tested)} tests"
+            among = f"; {p_value} > {alpha * weight / left:.1g} in {len(tested)} tests"
             findings[index] = dataclasses.replace(
                 finding,
                 verdict=Verdict.INCONCLUSIVE,

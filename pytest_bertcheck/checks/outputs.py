@@ -119,10 +119,11 @@ def logits_valid(
     are all equal, or of up to four values that differ by rounding and go by the row's place in a
     batch, as processors make them of one input. Rows of nothing but 0 and 1 are no more than
     answers, which may well all be the same: they are for ``not_collapsed`` to judge, but for a
-    single column of ones, exact or rounded, of which some are wrong, which a softmax over one unit
-    gives. Outputs that
-    are already probabilities are an error only where raw logits were asked for
-    (``allow_probabilities=False``): a head with a softmax is legitimate.
+    single column of ones, exact or rounded, which a softmax over one unit gives. Since a sigmoid
+    may be as sure of a slice of one label, more of them must be wrong than noise in 5 % of the
+    labels explains (exact binomial at ``alpha``). Outputs that are already probabilities are an
+    error only where raw logits were asked for (``allow_probabilities=False``): a head with a
+    softmax is legitimate.
     """
     logits = evidence.logits
     rows, width = logits.shape
@@ -176,9 +177,7 @@ def logits_valid(
         stats["train_confidence"] = trained
         signs["confidence-lost-since-training"] = outputs.confidence < trained / 3
     signs["outputs-are-probabilities"] = outputs.probabilities
-    confusion = evidence.confusion
-    some_wrong = confusion is not None and confusion.right < confusion.total
-    if signs.get("one-unit-always-1") and some_wrong:
+    if signs.get("one-unit-always-1") and _more_wrong_than_noise(evidence, alpha):
         return Finding(
             Verdict.FAILED,
             f"outputs constant: the only column is 1 in all {rows} rows",
@@ -237,6 +236,18 @@ def _rounded_by_place(logits: npt.NDArray[Any]) -> bool:
 def _all_ones(logits: npt.NDArray[Any]) -> bool:
     """Whether all are 1 but for rounding: x / x, by a processor's fast division, may be off 1."""
     return bool(np.abs(logits - 1).max() <= 2 * np.finfo(np.float32).eps)
+
+
+LABEL_NOISE = 0.05
+"""Share of labels that may well be wrong in an evaluation set."""
+
+
+def _more_wrong_than_noise(evidence: Evidence, alpha: float) -> bool:
+    confusion = evidence.confusion
+    if confusion is None:
+        return False
+    wrong = confusion.total - confusion.right
+    return statistics.binomial_at_least(wrong, confusion.total, LABEL_NOISE) <= alpha
 
 
 def _zeros_and_ones(row: npt.NDArray[Any]) -> bool:
@@ -304,18 +315,18 @@ def demonstrably_poor(evidence: Evidence, alpha: float) -> bool:
     return bool(high < (1 + confusion.support.max() / confusion.total) / 2)
 
 
-def worse_than_reference(evidence: Evidence, alpha: float, least: float = 0.0) -> bool:
-    """Whether a plain reference, if there is one, is right more often, on ``least`` of the rows.
+def worse_than_reference(evidence: Evidence, margin: float = 0.0) -> float:
+    """Return the p-value of a plain reference being right more often, by more than ``margin``.
 
-    Test: :func:`~.statistics.paired_worse`, exact McNemar; ``least`` is held against the observed
-    difference.
+    1 if there is no reference. Test: :func:`~.statistics.paired_worse`, exact McNemar without a
+    margin.
     """
     answers, reference = evidence.answers, evidence.reference_y_pred
     if answers is None or reference is None or evidence.y_true is None:
-        return False
+        return 1.0
     right, plain = answers == evidence.y_true, reference == evidence.y_true
     lost, won = int((plain & ~right).sum()), int((right & ~plain).sum())
-    return lost - won >= least * len(right) and statistics.paired_worse(lost, won) <= alpha
+    return statistics.paired_worse(lost, won, len(right), margin=margin)
 
 
 def beyond_halfway(right: int, total: int, majority: int, alpha: float) -> bool:

@@ -299,9 +299,8 @@ MAX_UNKNOWN_SHARE = 0.5
 LARGE_VOCABULARY, HIGH_UNKNOWN_SHARE = 20_000, 0.1
 """Tokens of a vocabulary that covers its language, and a share of [UNK] that shows it does not."""
 
-HARM_AT, LEAST_HARM = 0.05, 0.05
-"""Significance at which a reference is right more often, and by how much it must be, for unknown
-words to do harm. That there are so many of them is shown at alpha already."""
+LEAST_HARM = 0.05
+"""By how much more often a reference must be right where answers are demonstrably good."""
 
 USUAL_UNKNOWN_SHARE = 0.05
 """Share of [UNK] above which a text looks foreign to a WordPiece vocabulary.
@@ -335,14 +334,15 @@ def vocabulary_matches(
     than ``max_unknown_share`` of their tokens unknown; exact binomial (sign) test, texts taken as
     independent; fails with probability at most ``alpha`` where it holds. The default lets texts
     full of emoji or of another language pass; for WordPiece on its own language 2 % is usual. The
-    limit is 10 %, and the two limits share ``alpha``, if a plain reference, which reads all words,
-    is right on five points more of the rows (exact McNemar at .05), for then they cost something.
-    That is not for a vocabulary that is known to have fewer than 20,000 tokens, and so may miss
-    words of its own language, nor where a limit above the default is asked for.
+    limit is 10 % if, besides, a plain reference, which reads all words, is right more often (exact
+    McNemar; the larger of the two p-values counts, and twice that of either limit), unless the
+    vocabulary is known to have fewer than 20,000 tokens, and so may miss words of its own language,
+    or a limit above the default is asked for.
 
-    Whatever else is not an id out of range passes if the answers are demonstrably good (accuracy
-    beyond halfway from the majority's share to 1): then it does no harm. A vocabulary of the same
-    size in another order leaves no trace here.
+    Whatever is not an id out of range passes if the answers are demonstrably good (accuracy beyond
+    halfway from the majority's share to 1): then it does no harm; under the lower limit the
+    reference must be right more often by over five points there. A vocabulary of the same size in
+    another order leaves no trace here.
 
     Source: huggingface/transformers PR 4264 (cased tokenizer, uncased model), vllm#11184.
     """
@@ -409,13 +409,17 @@ def _unknown_tokens(
     good, because = demonstrably_good(evidence, alpha), ""
     size = max(evidence.tokenizer_size or 0, evidence.embedding_rows or 0)
     small = 0 < size < LARGE_VOCABULARY
-    strict = not small and max_unknown_share <= MAX_UNKNOWN_SHARE
-    if strict and evidence.reference_y_pred is not None:
-        alpha /= 2  # two tests (Bonferroni)
+    lower = not small and max_unknown_share <= MAX_UNKNOWN_SHARE
+    tests = 2 if lower and evidence.reference_y_pred is not None else 1
+    if tests == 2:
         many = int(np.count_nonzero(shares > HIGH_UNKNOWN_SHARE))
-        p_many = statistics.binomial_at_least(many, total, 0.5)
-        if p_many <= alpha < p_value and worse_than_reference(evidence, HARM_AT, LEAST_HARM):
-            max_unknown_share, above, p_value = HIGH_UNKNOWN_SHARE, many, p_many
+        p_costs = max(
+            statistics.binomial_at_least(many, total, 0.5),
+            worse_than_reference(evidence, LEAST_HARM if good else 0.0),
+        )
+        p_value, p_costs = min(1.0, tests * p_value), min(1.0, tests * p_costs)  # Bonferroni
+        if p_costs <= alpha and (good or p_value > alpha):
+            max_unknown_share, above, p_value = HIGH_UNKNOWN_SHARE, many, p_costs
             because = ", and TF-IDF does better"
     stats |= {"median_unknown_share": median, "texts_above": above, "examples": total}
     signs = {
@@ -436,7 +440,7 @@ def _unknown_tokens(
             "a cased text needs a cased vocabulary, or do_lower_case=True",
             signs=signs,
         )
-    needed = statistics.trials_for_power(0.5, 1.0, alpha, 0.9)
+    needed = statistics.trials_for_power(0.5, 1.0, alpha / tests, 0.9)
     too_few = above > total / 2 and total < needed and not good
     if undecided or too_few:
         return Finding(

@@ -179,7 +179,7 @@ def training_progressed(
             statistics=stats,
             signs=signs,
         )
-    poor = demonstrably_poor(evidence, alpha) or worse_than_reference(evidence, alpha)
+    poor = demonstrably_poor(evidence, alpha) or worse_than_reference(evidence) <= alpha
     cut_short = poor and any(
         signs.get(sign, False)
         for sign in ("rate-far-below-usual", "steps-few", "less-than-an-epoch")
@@ -485,7 +485,7 @@ def loss_matches_outputs(
         poor = (
             demonstrably_poor(evidence, alpha)
             if evidence.reference_y_pred is None
-            else worse_than_reference(evidence, alpha)
+            else worse_than_reference(evidence) <= alpha
         )
         if signs["loss-out-of-reach"] and poor:
             return Finding(
