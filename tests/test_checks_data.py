@@ -915,7 +915,7 @@ def test_cross_validation_on_few_rows_is_no_noise(num_labels, m):
 
 
 @given(seed=SEEDS, num_labels=st.integers(2, 5))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=20)
 def test_evaluation_labels_cannot_make_training_labels_look_noisy(seed, num_labels):
     """Exchanged, shuffled or flipped, and in any balance, evaluation labels fail nothing."""
     generator = np.random.default_rng(seed)

@@ -46,7 +46,7 @@ def test_the_type_resolves_in_builds(pytester: pytest.Pytester) -> None:
         from pytest_bertcheck import Evidence, diagnose
 
         @given(evidence=infer)
-        @settings(deadline=None)
+        @settings(deadline=None, max_examples=25)
         def test_gate(evidence: Evidence):
             assert diagnose(evidence).verdict != "failed"
         """
