@@ -52,15 +52,15 @@ OUTCOMES = {
 }
 
 
-@pytest.mark.parametrize("options", DISTRIBUTED.values(), ids=DISTRIBUTED.keys())
+@pytest.mark.parametrize("mode", ["no-xdist", "idle-xdist", "n2"])
 @pytest.mark.parametrize("outcome", OUTCOMES)
-def test_exit_codes(
-    pytester: pytest.Pytester, bundles: Path, outcome: str, options: list[str]
-) -> None:
-    """Each outcome has its exit code, however the checks are distributed."""
+def test_exit_codes(pytester: pytest.Pytester, bundles: Path, outcome: str, mode: str) -> None:
+    """Each outcome has its exit code, with pytest-xdist and without."""
     bundle, own, conftest, exit_code = OUTCOMES[outcome]
     pytester.makeconftest(conftest)
-    result = pytester.runpytest_subprocess(f"--bertcheck-evidence={bundle}.npz", *own, *options)
+    result = pytester.runpytest_subprocess(
+        f"--bertcheck-evidence={bundle}.npz", *own, *DISTRIBUTED[mode]
+    )
     assert exit_code == result.ret
 
 
