@@ -592,9 +592,8 @@ class Gate:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
         for nodeid in ids:
-            file, *within = nodeid.split("::")
-            # A conftest.py may hold tests, too.
-            if Path(file).name == self.host.name and within and within[0] in STAGES:
+            file = Path(nodeid.partition("::")[0])
+            if file.name == self.host.name and _stage(nodeid) in STAGES:  # it may hold tests, too
                 self.expected.add(nodeid)
 
     # Reports
@@ -745,9 +744,7 @@ class Gate:
     @property
     def _unjudged(self) -> list[str]:
         """The pipelines of which a model's checks were collected, and none of those could run."""
-        asked = {
-            _parameters(nodeid) for nodeid in self.expected if nodeid.split("::")[1] in OF_A_MODEL
-        }
+        asked = {_parameters(nodeid) for nodeid in self.expected if _stage(nodeid) in OF_A_MODEL}
         return sorted(
             name
             for name, result in self.results.items()
@@ -775,7 +772,7 @@ class Gate:
             of = f" for [{name}]" if name else ""
             return (
                 f"no check of a model ran{of}: give y_pred or logits, or a training's loss; for "
-                f"the checks of a data set alone: pytest --bertcheck {host}::data {host}::labels"
+                f"the checks of a data set alone add {host}::data {host}::labels"
             )
         if self.settings.update and not self.updated:
             return f"no baseline written: gate::{UPDATER} has to run, and nothing else to fail"
@@ -828,6 +825,11 @@ def _parameter(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureReques
     if place < len(own) and own[place] is request.param:
         return f"{fixturedef.baseid} {place}"
     return None
+
+
+def _stage(nodeid: str) -> str:
+    """Return the stage in the node id of a check, which stands between its file and its name."""
+    return nodeid.partition("::")[2].partition("::")[0]
 
 
 def _parameters(nodeid: str) -> str:

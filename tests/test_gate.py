@@ -102,16 +102,20 @@ def bertcheck_pipeline():
 def test_a_check_that_never_reports_is_never_green(
     pytester: pytest.Pytester, options: list[str]
 ) -> None:
-    """A plugin of the team's that swallows a check of a pipeline fixture makes the run an error."""
+    """A plugin of the team's that swallows what a check of a fixture reports ends in an error."""
     pytester.makeconftest(
         PIPELINE
         + """
+from _pytest.runner import runtestprotocol
+
 @pytest.fixture(scope="session")
 def bertcheck_pipeline():
     return pipeline(logits)
 
-def pytest_runtest_protocol(item):
-    return True if item.name == "not_collapsed" else None
+def pytest_runtest_protocol(item, nextitem):
+    if item.name == "not_collapsed":
+        runtestprotocol(item, log=False, nextitem=nextitem)
+        return True
 """
     )
     result = pytester.runpytest_subprocess("--bertcheck", *options)
