@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .checks import ALPHA, find_check
 from .evidence import Evidence, outputs_to_array
-from .experiments import loaded_again, one_at_a_time, overfit, reject_no_predict
+from .experiments import loaded_again, one_at_a_time, overfit, reject_no_predict, uncased
 from .findings import Finding, Verdict
 from .logits import are_probabilities
 from .reference import cross_validated
@@ -630,6 +631,7 @@ def assert_vocabulary_matches(
     input_ids: Any = None,
     attention_mask: Any = None,
     unknown_token_share: Any = None,
+    uncased_unknown_token_share: Any = None,
     max_unknown_share: float = 0.02,
     alpha: float = ALPHA,
     strict: bool = False,
@@ -654,6 +656,8 @@ def assert_vocabulary_matches(
         The encoded texts.
     unknown_token_share : (n,) float
         Share of [UNK] among the tokens of each text.
+    uncased_unknown_token_share : (r,) float
+        The same of the first r texts in lower case and without accents.
     max_unknown_share
         Share of [UNK] that at most half of the texts may exceed.
 
@@ -679,6 +683,7 @@ def assert_vocabulary_matches(
         "input_ids": input_ids,
         "attention_mask": attention_mask,
         "unknown_token_share": unknown_token_share,
+        "uncased_unknown_token_share": uncased_unknown_token_share,
     }
     evidence = Evidence(**read | {name: item for name, item in given.items() if item is not None})
     _judge("vocabulary_matches", evidence, alpha, strict, max_unknown_share=max_unknown_share)
@@ -1264,13 +1269,24 @@ def _encoded(tokenizer: Any, texts: Any) -> dict[str, Any]:
     if texts is None:
         return fields
     texts = _texts(texts)
-    encoding = tokenizer(texts, padding=True, truncation=True)
-    ids, mask = (np.asarray(encoding[name]) for name in ("input_ids", "attention_mask"))
+    ids, mask = _ids_and_mask(tokenizer, texts)
     unknown = getattr(tokenizer, "unk_token_id", None)
     if unknown is not None:
-        kept = np.maximum(mask.sum(axis=1), 1)
-        fields["unknown_token_share"] = ((ids == unknown) & (mask == 1)).sum(axis=1) / kept
+        lower = _ids_and_mask(tokenizer, [uncased(text) for text in texts])
+        fields["unknown_token_share"] = _share_of(unknown, ids, mask)
+        fields["uncased_unknown_token_share"] = _share_of(unknown, *lower)
     return {**fields, "input_ids": ids, "attention_mask": mask}
+
+
+def _ids_and_mask(tokenizer: Any, texts: list[str]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    encoding = tokenizer(texts, padding=True, truncation=True)
+    return np.asarray(encoding["input_ids"]), np.asarray(encoding["attention_mask"])
+
+
+def _share_of(token: int, ids: npt.NDArray[Any], mask: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    kept = np.maximum(mask.sum(axis=1), 1)
+    share: npt.NDArray[Any] = ((ids == token) & (mask == 1)).sum(axis=1) / kept
+    return share
 
 
 def _texts(texts: Any) -> list[str]:

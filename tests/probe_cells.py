@@ -13,6 +13,7 @@ JUDGES = {
     "predicted": "not_collapsed",
     "decoded": "decoding_consistent",
     "encoded": "inputs_distinct",
+    "in_lower_case": "vocabulary_matches",
     "repeated": "deterministic",
     "rebatched": "batch_invariant",
     "padded": "padding_invariant",

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from pytest_bertcheck import Evidence, required_examples, statistics
+from pytest_bertcheck.experiments import uncased
 
 from .simulate import NAMES, run_check, session
 
@@ -465,6 +466,58 @@ def test_cased_text_under_an_uncased_vocabulary_shows():
     assert not finding.certain
     assert ("vocabulary-mismatch",) == finding.causes
     assert "passed" == matches(**word_pieces(texts, known=WORDS)).verdict
+
+
+@given(
+    seed=SEEDS,
+    capitals=st.floats(0.5, 1),
+    right=st.floats(0, 1),
+    size=st.sampled_from([None, 45, 30_522]),
+)
+@settings(deadline=None, max_examples=30)
+def test_capitals_under_an_uncased_vocabulary_fail_however_good_the_answers(
+    seed, capitals, right, size
+):
+    """That words are known in lower case says what is wrong, in a vocabulary of any size."""
+    generator = np.random.default_rng(seed)
+    texts = [
+        " ".join(w.title() if generator.random() < capitals else w for w in text.split())
+        for text in some_texts(generator, 60)
+    ]
+    y_true = np.resize([0, 1], 60)
+    known = word_pieces([uncased(text) for text in texts], known=WORDS, lower=False)
+    finding = matches(
+        y_true=y_true,
+        y_pred=np.where(np.arange(60) < 60 * right, y_true, 1 - y_true),
+        tokenizer_size=size,
+        uncased_unknown_token_share=known["unknown_token_share"][:40],
+        **word_pieces(texts, known=WORDS, lower=False),
+    )
+    assert "failed" == finding.verdict
+    assert ("vocabulary-mismatch",) == finding.causes
+    assert "0% in lower case" in finding.summary
+    assert "do_lower_case=True" in finding.fix
+
+
+@given(seed=SEEDS, missing=st.floats(0, 0.35), cased=st.floats(0, 1), n=st.integers(5, 300))
+@settings(deadline=None, max_examples=60)
+def test_words_that_lower_case_does_not_bring_back_are_no_capitals(seed, missing, cased, n):
+    """Emoji, foreign words and a small vocabulary, cased or not, are no such mismatch."""
+    generator = np.random.default_rng(seed)
+    words = [word.title() if generator.random() < cased else word for word in WORDS]
+    texts = some_texts(generator, n, words=[*words, "\U0001f600", "Ünbekannt", "Newly"])
+    kept = [word for word in words if generator.random() >= missing]
+    lower = word_pieces([uncased(text) for text in texts], known=kept, lower=False)
+    finding = matches(
+        **word_pieces(texts, known=kept, lower=False),
+        uncased_unknown_token_share=lower["unknown_token_share"],
+    )
+    assert finding.signs["capitals-unknown"] is False
+
+
+def test_lower_case_is_that_of_an_uncased_bert():
+    """Capitals and accents go, what has neither stays."""
+    assert "munchen 4, \u4e2d\u6587!" == uncased("MÜNCHEN 4, \u4e2d\u6587!")
 
 
 @pytest.mark.parametrize(

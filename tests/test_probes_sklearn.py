@@ -72,13 +72,14 @@ def pipeline(estimator=None, **parts):
 
 
 def numbered(texts):
-    """Encode texts by their words, the first of them kept, as a tokenizer would."""
-    ids = [[WORDS.index(word) + 2 for word in text.split()] for text in texts]
+    """Encode texts by their words, the first of them kept, as a tokenizer would; 1 is [UNK]."""
+    ids = [[WORDS.index(w) + 2 if w in WORDS else 1 for w in text.split()] for text in texts]
     longest = min(LIMIT, max(map(len, ids)))
     return {
         "input_ids": [(row + [0] * longest)[:longest] for row in ids],
         "token_counts": [len(row) for row in ids],
         "kept_token_counts": [min(LIMIT, len(row)) for row in ids],
+        "unknown_token_share": [np.mean(np.equal(row[:LIMIT], 1)) for row in ids],
     }
 
 
@@ -136,6 +137,7 @@ def cells():
         "predicted": (healthy, pipeline(prior)),
         "decoded": (healthy, pipeline(decode=lambda outputs: outputs.logits.argmin(axis=1))),
         "encoded": (healthy, pipeline(encode=lambda texts: numbered([texts[0]] * len(texts)))),
+        "in_lower_case": (healthy, pipeline(encode=numbered, texts=[t.title() for t in TEXTS])),
         "repeated": (healthy, pipeline(noisy)),
         "rebatched": (healthy, pipeline(batchwise)),
         "reloaded": (healthy, pipeline(predict=load_by_hash(), decode=None, load=load_by_hash)),
@@ -147,8 +149,8 @@ def cells():
     }
 
 
-CELLS = ("predicted", "decoded", "encoded", "repeated", "rebatched", "reloaded", "tail",
-         "reference")  # fmt: skip
+CELLS = ("predicted", "decoded", "encoded", "in_lower_case", "repeated", "rebatched", "reloaded",
+         "tail", "reference")  # fmt: skip
 NO_CELLS = {
     "padded": "the pipeline has no predict_padded",
     "stepped": "the pipeline has no start_training",

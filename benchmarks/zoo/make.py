@@ -20,6 +20,7 @@ import numpy.typing as npt
 from scipy.special import softmax
 
 from pytest_bertcheck import Evidence
+from pytest_bertcheck.experiments import uncased
 from pytest_bertcheck.reference import (
     FEWEST_ROWS,
     cross_validated,
@@ -260,17 +261,23 @@ class Trained:
             "input_ids"
         ]
         kept = real.sum(axis=1)
+        lower = self._encode([uncased(text) for text in texts], serving)["input_ids"]
         return {
             "input_ids": ids,
             "attention_mask": mask,
             "token_counts": np.array([len(row) for row in whole]),
             "kept_token_counts": kept,
-            "unknown_token_share": (ids == self.tokenizer.unk_token_id).sum(axis=1) / kept,
+            "unknown_token_share": self._unknown(ids) / kept,
+            "uncased_unknown_token_share": self._unknown(lower)
+            / (lower != self.tokenizer.pad_token_id).sum(axis=1),
             "max_length": self.length,
             "embedding_rows": self.model.config.vocab_size,
             "tokenizer_size": len(self.tokenizer),
             "pad_token_id": self.tokenizer.pad_token_id,
         }
+
+    def _unknown(self, ids: Array) -> Array:
+        return (ids == self.tokenizer.unk_token_id).sum(axis=1)
 
     def _probes(
         self, served: Any, texts: list[str], encoded: models.Encoded, serving: Serving

@@ -339,10 +339,15 @@ def vocabulary_matches(
     vocabulary is known to have fewer than 20,000 tokens, and so may miss words of its own language,
     or a limit above the default is asked for.
 
-    Whatever is not an id out of range passes if the answers are demonstrably good (accuracy beyond
-    halfway from the majority's share to 1): then it does no harm; under the lower limit the
-    reference must be right more often by over five points there. A vocabulary of the same size in
-    another order leaves no trace here.
+    With ``uncased_unknown_token_share`` a second test. Null hypothesis: at most half of the texts
+    have over 5 % [UNK] of which more than half are known in lower case (exact binomial). No own
+    vocabulary of whatever size is such; an uncased one is, under a tokenizer that keeps capitals.
+    The tests share ``alpha`` (Bonferroni).
+
+    Whatever is neither an id out of range nor for want of lower case passes if the answers are
+    demonstrably good (accuracy beyond halfway from the majority's share to 1): then it does no
+    harm; under the lower limit the reference must be right more often by over five points there. A
+    vocabulary of the same size in another order leaves no trace here.
 
     Source: huggingface/transformers PR 4264 (cased tokenizer, uncased model), vllm#11184.
     """
@@ -410,22 +415,39 @@ def _unknown_tokens(
     size = max(evidence.tokenizer_size or 0, evidence.embedding_rows or 0)
     small = 0 < size < LARGE_VOCABULARY
     lower = not small and max_unknown_share <= MAX_UNKNOWN_SHARE
-    tests = 2 if lower and evidence.reference_y_pred is not None else 1
-    if tests == 2:
+    compared = lower and evidence.reference_y_pred is not None
+    uncased = evidence.uncased_unknown_token_share
+    tests = 1 + compared + (uncased is not None)
+    p_value = min(1.0, tests * p_value)  # Bonferroni
+    stats |= {"median_unknown_share": median, "examples": total}
+    signs = {"unknown-tokens-above-usual": median > USUAL_UNKNOWN_SHARE}
+    if uncased is not None:
+        capitals = _capitals_unknown(shares, uncased, tests)
+        stats["median_uncased_unknown_share"] = float(np.median(uncased))
+        signs["capitals-unknown"] = capitals <= alpha
+        if capitals <= alpha:
+            return Finding(
+                Verdict.FAILED,
+                f"vocabulary mismatch: it is uncased, the tokenizer is not: {median:.0%} [UNK], "
+                f"{np.median(uncased):.0%} in lower case, {probability(capitals)}",
+                statistics=stats,
+                p_value=capitals,
+                causes=("vocabulary-mismatch",),
+                fix=f"{_THE_SAME_FOLDER}an uncased vocabulary needs do_lower_case=True",
+                signs=signs,
+            )
+    if compared:
         many = int(np.count_nonzero(shares > HIGH_UNKNOWN_SHARE))
         p_costs = max(
             statistics.binomial_at_least(many, total, 0.5),
             worse_than_reference(evidence, LEAST_HARM if good else 0.0),
         )
-        p_value, p_costs = min(1.0, tests * p_value), min(1.0, tests * p_costs)  # Bonferroni
+        p_costs = min(1.0, tests * p_costs)
         if p_costs <= alpha and (good or p_value > alpha):
             max_unknown_share, above, p_value = HIGH_UNKNOWN_SHARE, many, p_costs
             because = ", and TF-IDF does better"
-    stats |= {"median_unknown_share": median, "texts_above": above, "examples": total}
-    signs = {
-        "unknown-tokens-above-limit": p_value <= alpha,
-        "unknown-tokens-above-usual": median > USUAL_UNKNOWN_SHARE,
-    }
+    stats["texts_above"] = above
+    signs["unknown-tokens-above-limit"] = p_value <= alpha
     facts = (
         f"{share(above, total)} of {count(total, 'text')} are over {max_unknown_share:.0%} [UNK]"
     )
@@ -436,8 +458,7 @@ def _unknown_tokens(
             statistics=stats,
             p_value=p_value,
             causes=("vocabulary-mismatch",),
-            fix="AutoTokenizer.from_pretrained of the very folder that the model is loaded from;\n"
-            "a cased text needs a cased vocabulary, or do_lower_case=True",
+            fix=f"{_THE_SAME_FOLDER}a cased text needs a cased vocabulary, or do_lower_case=True",
             signs=signs,
         )
     needed = statistics.trials_for_power(0.5, 1.0, alpha / tests, 0.9)
@@ -460,6 +481,17 @@ def _unknown_tokens(
     )
 
 
+def _capitals_unknown(shares: npt.NDArray[Any], uncased: npt.NDArray[Any], tests: int) -> float:
+    """Return the p-value of 'at most half of the texts lose words for their capitals alone'."""
+    rows = min(len(shares), len(uncased))
+    shares, uncased = shares[:rows], uncased[:rows]
+    lost = int(np.count_nonzero((shares > USUAL_UNKNOWN_SHARE) & (uncased < shares / 2)))
+    return min(1.0, tests * statistics.binomial_at_least(lost, rows, 0.5))
+
+
+_THE_SAME_FOLDER = (
+    "AutoTokenizer.from_pretrained of the very folder that the model is loaded from;\n"
+)
 _RESIZE = "after adding tokens: model.resize_token_embeddings(len(tokenizer))"
 
 
@@ -470,8 +502,7 @@ def _mismatch(problem: str, stats: dict[str, Any], fix: str = _RESIZE) -> Findin
         statistics=stats,
         causes=("vocabulary-mismatch",),
         certain=True,
-        fix="AutoTokenizer.from_pretrained of the very folder that the model is loaded from;\n"
-        f"{fix}",
+        fix=f"{_THE_SAME_FOLDER}{fix}",
     )
 
 

@@ -221,6 +221,7 @@ def draw_inputs(draw: st.DrawFn, total: int) -> dict[str, Any]:
         "token_counts": tokens,
         "kept_token_counts": tokens,
         "unknown_token_share": np.zeros(total),
+        "uncased_unknown_token_share": np.zeros(total),
         "input_ids": np.where(mask, ids, PAD),
         "attention_mask": mask.astype(np.int64),
         "max_length": 64,
@@ -338,7 +339,12 @@ def _vocabulary(bundle: Bundle) -> None:
     bundle.collapse()
     unknown = bundle.draw(st.integers(12, 20)) / 20
     if unknown < 1:
-        bundle.fields["unknown_token_share"] = np.full(len(bundle.y_true), unknown)
+        shares = np.full(len(bundle.y_true), unknown)
+        cased = bundle.draw(st.booleans())
+        bundle.fields |= {
+            "unknown_token_share": shares,
+            "uncased_unknown_token_share": 0 * shares if cased else shares,
+        }
     else:  # nothing is unknown to the tokenizer, and every word to the model
         bundle.fields["embedding_rows"] = FIRST_WORD
 

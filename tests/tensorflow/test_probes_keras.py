@@ -84,6 +84,8 @@ def cells(keras, vectorized):
         return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
 
     vectorizer, short = vectorized(), vectorized(output_sequence_length=LIMIT)
+    keeping_capitals = vectorized(standardize="strip_punctuation")
+    keeping_capitals.set_vocabulary(vectorizer.get_vocabulary())
     ids = np.asarray(vectorizer(tf.constant(TRAIN_TEXTS)))
     late, y_late = texts_and_labels(150, seed=4, opening=LIMIT)
     early = [f"{text} {' '.join(FILLER * 2)}" for text in TEXTS]
@@ -126,6 +128,10 @@ def cells(keras, vectorized):
         "predicted": (healthy, pipeline(collapsed)),
         "decoded": (healthy, pipeline(decode=lambda outputs: np.asarray(outputs).argmin(axis=1))),
         "encoded": (healthy, pipeline(encode=lambda given: encode([given[0]] * len(given)))),
+        "in_lower_case": (
+            healthy,
+            pipeline(vectorizer=keeping_capitals, texts=[text.title() for text in TEXTS]),
+        ),
         "repeated": (healthy, pipeline(with_weights(dropout=AlwaysDropout()))),
         "rebatched": (healthy, pipeline(with_weights(final=SoftmaxOverBatch()))),
         "padded": (healthy, pipeline(unmasked)),

@@ -39,7 +39,7 @@ def cells(tokenizer, make_model, model_folder, tmp_path_factory):
     """Probe -> a healthy pipeline, and one with the fault that the probe is for."""
     import tensorflow as tf
     import tf_keras
-    from transformers import TFBertForSequenceClassification, TFBertModel
+    from transformers import BertTokenizerFast, TFBertForSequenceClassification, TFBertModel
 
     class Unmasked(TFBertForSequenceClassification):
         def call(self, inputs, **named):
@@ -66,7 +66,7 @@ def cells(tokenizer, make_model, model_folder, tmp_path_factory):
     early = [f"{text} {' '.join(FILLER * 2)}" for text in texts]
     short = [" ".join(text.split()[:3]) for text in texts]  # most of the input is padding
 
-    def pipeline(model=None, **parts):
+    def pipeline(model=None, tokenizer=tokenizer, **parts):
         own = {
             "texts": texts,
             "y_true": y_true,
@@ -98,12 +98,18 @@ def cells(tokenizer, make_model, model_folder, tmp_path_factory):
         tf_keras.optimizers.Adam(1e-3),
         loss=softmax_again,
     )
+    (vocabulary,) = tokenizer.save_vocabulary(str(headless))
+    cased = BertTokenizerFast(vocabulary, model_max_length=16, do_lower_case=False)
     encode = pipeline().encode
     healthy = pipeline()
     return {
         "predicted": (healthy, pipeline(collapsed)),
         "decoded": (healthy, pipeline(decode=lambda outputs: outputs.argmin(axis=1))),
         "encoded": (healthy, pipeline(encode=lambda given: encode([given[0]] * len(given)))),
+        "in_lower_case": (
+            healthy,
+            pipeline(tokenizer=cased, texts=[text.title() for text in texts]),
+        ),
         "repeated": (healthy, pipeline(make_model(DropsOut, hidden_dropout_prob=0.5))),
         "rebatched": (healthy, pipeline(make_model(SoftmaxOverBatch))),
         "padded": (healthy, pipeline(unmasked, texts=short)),

@@ -21,7 +21,7 @@ torch = pytest.importorskip("torch", reason="needs the extra torch")
 @pytest.fixture(scope="module")
 def cells(tokenizer, untrained, trained, model_folder, tmp_path_factory):
     """Probe -> a healthy pipeline, and one with the fault that the probe is for."""
-    from transformers import BertForSequenceClassification, BertModel
+    from transformers import BertForSequenceClassification, BertModel, BertTokenizerFast
 
     class Unmasked(BertForSequenceClassification):
         def forward(self, input_ids, attention_mask=None, **inputs):
@@ -47,7 +47,7 @@ def cells(tokenizer, untrained, trained, model_folder, tmp_path_factory):
     late, y_late = texts_and_labels(150, seed=4, opening=20)
     early = [f"{text} {' '.join(FILLER * 2)}" for text in texts]
 
-    def pipeline(of=model, optimizer=optimizer, **parts):
+    def pipeline(of=model, optimizer=optimizer, tokenizer=tokenizer, **parts):
         own = {
             "texts": texts,
             "y_true": y_true,
@@ -70,6 +70,8 @@ def cells(tokenizer, untrained, trained, model_folder, tmp_path_factory):
     collapsed.classifier.weight.data.zero_()
     headless = tmp_path_factory.mktemp("headless")
     BertModel.from_pretrained(model_folder).save_pretrained(headless)
+    (vocabulary,) = tokenizer.save_vocabulary(str(headless))
+    cased = BertTokenizerFast(vocabulary, model_max_length=16, do_lower_case=False)
     encode = pipeline().encode
     fresh = untrained(BertForSequenceClassification)
     elsewhere = torch.optim.AdamW(copy.deepcopy(fresh).parameters())
@@ -78,6 +80,10 @@ def cells(tokenizer, untrained, trained, model_folder, tmp_path_factory):
         "predicted": (healthy, pipeline(collapsed)),
         "decoded": (healthy, pipeline(decode=lambda outputs: outputs.argmin(axis=1))),
         "encoded": (healthy, pipeline(encode=lambda given: encode([given[0]] * len(given)))),
+        "in_lower_case": (
+            healthy,
+            pipeline(tokenizer=cased, texts=[text.title() for text in texts]),
+        ),
         "repeated": (healthy, pipeline(changed(hidden_dropout_prob=0.5).train())),
         "rebatched": (healthy, pipeline(changed(SoftmaxOverBatch))),
         "padded": (healthy, pipeline(unmasked)),
