@@ -77,7 +77,7 @@ RECORDED = {
 
 MOST_OF_OTHERS = 0.8
 """Most that may be answered with one label, of the examples of all others: see not_collapsed."""
-MOST_OF_SHIFTED = 0.5
+MOST_OF_SHIFTED = 0.2
 """Most of them where they are evaluated far more often than trained: see classes_balanced."""
 MOST_OF_ALL = 0.95
 """Most that may be answered with one label where y_true is not recorded: see not_collapsed."""
@@ -560,10 +560,12 @@ def encoded_inputs(generator: np.random.Generator, n: int) -> dict[str, Any]:
     rows = VOCABULARY + int(generator.choice([0, 6, 100]))  # some round up to a multiple
     at_the_edge = generator.random() < 0.2  # of what vocabulary_matches lets a large one miss
     unknown = generator.choice([0.05, 0.15], n) if at_the_edge else generator.beta(0.5, 20, n)
+    capitals = generator.random(n) < (0.5 if generator.random() < 0.2 else 0.1)
     return {
         "token_counts": token_counts,
         "kept_token_counts": kept,
         "unknown_token_share": unknown,
+        "uncased_unknown_token_share": np.where(capitals, 0, unknown),
         "input_ids": np.where(mask, ids, 0),
         "attention_mask": mask.astype(np.int64),
         "max_length": limit,

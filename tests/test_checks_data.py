@@ -264,6 +264,67 @@ def test_a_rare_label_that_is_evaluated_more_often_must_be_found(rare_right, ver
     assert (verdict == "failed") is finding.signs["imbalance-collapse"]
 
 
+def leaning_run(lean, *, labels=2, train=(970, 30), skill=4.0, rows=200, seed=0):
+    """Return evidence of outputs that tell labels apart, with a constant added for the first."""
+    generator = np.random.default_rng(seed)
+    y_true = np.arange(rows) % labels
+    logits = generator.normal(size=(rows, labels))
+    logits[np.arange(rows), y_true] += skill
+    logits[:, 0] += lean
+    return Evidence(y_train=np.repeat(np.arange(labels), train), y_true=y_true, logits=logits)
+
+
+@pytest.mark.parametrize(
+    ("labels", "train"), [(2, (970, 30)), (4, (940, 20, 20, 20))], ids=["2 labels", "4 labels"]
+)
+def test_outputs_that_tell_labels_apart_and_lean_to_the_largest_are_harm(labels, train):
+    """Two fifths of the rare labels' rows go to the frequent one; where it is cut decides."""
+    evidence = leaning_run(3.6, labels=labels, train=train, rows=400)
+    finding = run_check("classes_balanced", evidence)
+    assert "failed" == finding.verdict
+    assert {"training-imbalanced": True, "leans-to-the-prior": True} == finding.signs
+    assert 0.1 <= finding.statistics["gained_by_another_cut"] < 0.5
+    diagnosis = diagnose(evidence)
+    assert "class-imbalance" == diagnosis.causes[0].code
+    assert any("another cut gains" in reason for reason in diagnosis.causes[0].reasons)
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        leaning_run(0.0),
+        leaning_run(2.0, skill=4.0),
+        leaning_run(3.6, train=(900, 100)),
+        leaning_run(0.5, skill=0.5, rows=400),
+    ],
+    ids=["no lean", "a little", "less than 10:1", "a hard task"],
+)
+def test_a_lean_that_another_cut_would_not_mend_is_no_harm(evidence):
+    """Few rows lost, training sets that are hardly imbalanced, outputs that tell little: passed."""
+    finding = run_check("classes_balanced", evidence)
+    assert "passed" == finding.verdict
+    assert not finding.signs.get("leans-to-the-prior", False)
+
+
+@pytest.mark.simulation
+def test_a_lean_at_the_limit_fails_no_more_often_than_allowed():
+    """A fifth of the rare rows go to the frequent label, and at least a tenth is to be gained."""
+    generator = np.random.default_rng(0)
+    failed, sessions, rows = 0, 1500, 400
+    for _ in range(sessions):
+        y_true = np.repeat([0, 1], [rows // 5, rows - rows // 5])
+        lost = (generator.random(rows) < 0.2) & (y_true == 1)
+        margin = np.where(lost, -1.0, np.where(y_true == 1, 4.0, -4.0)) + generator.random(rows)
+        evidence = Evidence(
+            y_train=np.repeat([0, 1], [970, 30]), y_true=y_true,
+            logits=np.stack([-margin, margin], axis=1),
+        )  # fmt: skip
+        failed += run_check("classes_balanced", evidence, alpha=0.1).verdict == "failed"
+    low, high = statistics.clopper_pearson(failed, sessions, 0.001)
+    assert low <= 0.1 / 4  # Bonferroni's share of alpha
+    assert high > 0.01
+
+
 @pytest.mark.parametrize(
     ("train", "true", "verdict"),
     [

@@ -70,6 +70,12 @@ def imbalanced(common, rare):
     return np.repeat([0, 1], [common, rare])
 
 
+def leaning(y_true):
+    """Logits that tell two labels apart, and too high for the first: two of five others get it."""
+    margin = 4 * y_true - 2 + np.linspace(0, 1, len(y_true)) - np.where(y_true == 1, 2.4, 2)
+    return np.stack([np.zeros(len(y_true)), margin], axis=1)
+
+
 def cross_entropy(logits, y_true):
     return float(-np.log(softmax(logits)[np.arange(len(y_true)), y_true]).mean())
 
@@ -247,6 +253,9 @@ CASES = {
     "imbalanced, and rare labels never answered": ("classes_balanced", {}, lambda: Evidence(
         y_train=np.repeat(np.arange(5), [900, 50, 50, 50, 50]), y_true=turns(200, 5),
         y_pred=turns(200, 5) % 2, dataset_label_names=MORE_NAMES)),
+    "imbalanced, and the answers lean": ("classes_balanced", {}, lambda: Evidence(
+        y_train=imbalanced(1940, 60), y_true=turns(200, 2), dataset_label_names=TWO,
+        logits=leaning(turns(200, 2)))),
     "imbalanced, no y_true": ("classes_balanced", {}, lambda: Evidence(
         y_train=imbalanced(1940, 60), y_pred=turns(200, 2), dataset_label_names=TWO)),
     "no two labels in training": ("classes_balanced", {}, lambda: Evidence(
@@ -391,6 +400,8 @@ CASES = {
     "a large vocabulary that lacks words": ("vocabulary_matches", {}, lambda: Evidence(
         unknown_token_share=np.full(60, 0.2), tokenizer_size=30522,
         y_true=drawn(60), y_pred=erring(drawn(60), 3), reference_y_pred=drawn(60))),
+    "capitals that the vocabulary has not got": ("vocabulary_matches", {}, lambda: Evidence(
+        unknown_token_share=np.linspace(0.06, 0.4, 40), uncased_unknown_token_share=np.zeros(40))),
     "too few texts full of [UNK]": ("vocabulary_matches", {}, lambda: Evidence(
         unknown_token_share=np.full(5, 0.9))),
     "a mask of other values": ("attention_mask_valid", {}, lambda: masked(
