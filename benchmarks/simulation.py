@@ -565,7 +565,7 @@ def encoded_inputs(generator: np.random.Generator, n: int) -> dict[str, Any]:
         "token_counts": token_counts,
         "kept_token_counts": kept,
         "unknown_token_share": unknown,
-        "uncased_unknown_token_share": np.where(capitals, 0, unknown),
+        "lowercase_unknown_token_share": np.where(capitals, 0, unknown),
         "input_ids": np.where(mask, ids, 0),
         "attention_mask": mask.astype(np.int64),
         "max_length": limit,

@@ -104,7 +104,7 @@ def every_field(n: int, *, tokens: int = 512) -> dict[str, Any]:
         "token_counts": counts,
         "kept_token_counts": kept,
         "unknown_token_share": np.zeros(n),
-        "uncased_unknown_token_share": np.zeros(96),
+        "lowercase_unknown_token_share": np.zeros(96),
         "input_ids": np.where(mask, generator.integers(1000, 30522, mask.shape), 0),
         "attention_mask": mask,
         "max_length": tokens,

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from .checks import ALPHA, find_check
 from .evidence import Evidence, outputs_to_array
-from .experiments import loaded_again, one_at_a_time, overfit, reject_no_predict, uncased
+from .experiments import loaded_again, one_at_a_time, overfit, reject_no_predict
 from .findings import Finding, Verdict
 from .logits import are_probabilities
 from .reference import cross_validated
@@ -631,7 +631,7 @@ def assert_vocabulary_matches(
     input_ids: Any = None,
     attention_mask: Any = None,
     unknown_token_share: Any = None,
-    uncased_unknown_token_share: Any = None,
+    lowercase_unknown_token_share: Any = None,
     max_unknown_share: float = 0.02,
     alpha: float = ALPHA,
     strict: bool = False,
@@ -656,8 +656,8 @@ def assert_vocabulary_matches(
         The encoded texts.
     unknown_token_share : (n,) float
         Share of [UNK] among the tokens of each text.
-    uncased_unknown_token_share : (r,) float
-        The same of the first r texts in lower case and without accents.
+    lowercase_unknown_token_share : (r,) float
+        The same of the first r texts in lower case.
     max_unknown_share
         Share of [UNK] that at most half of the texts may exceed.
 
@@ -683,7 +683,7 @@ def assert_vocabulary_matches(
         "input_ids": input_ids,
         "attention_mask": attention_mask,
         "unknown_token_share": unknown_token_share,
-        "uncased_unknown_token_share": uncased_unknown_token_share,
+        "lowercase_unknown_token_share": lowercase_unknown_token_share,
     }
     evidence = Evidence(**read | {name: item for name, item in given.items() if item is not None})
     _judge("vocabulary_matches", evidence, alpha, strict, max_unknown_share=max_unknown_share)
@@ -1272,9 +1272,9 @@ def _encoded(tokenizer: Any, texts: Any) -> dict[str, Any]:
     ids, mask = _ids_and_mask(tokenizer, texts)
     unknown = getattr(tokenizer, "unk_token_id", None)
     if unknown is not None:
-        lower = _ids_and_mask(tokenizer, [uncased(text) for text in texts])
         fields["unknown_token_share"] = _share_of(unknown, ids, mask)
-        fields["uncased_unknown_token_share"] = _share_of(unknown, *lower)
+        lowercase = _ids_and_mask(tokenizer, [text.lower() for text in texts])
+        fields["lowercase_unknown_token_share"] = _share_of(unknown, *lowercase)
     return {**fields, "input_ids": ids, "attention_mask": mask}
 
 

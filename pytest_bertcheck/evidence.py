@@ -85,8 +85,8 @@ class Evidence:
         Tokens of each example before truncation, and those that the model saw.
     unknown_token_share : (n,) float in [0, 1]
         Share of [UNK] among the kept tokens.
-    uncased_unknown_token_share : (r,) float in [0, 1]
-        The same of the first r examples, their texts in lower case and without accents.
+    lowercase_unknown_token_share : (r,) float in [0, 1]
+        The same of the first r examples, their texts in lower case.
     input_ids, attention_mask : (n, L) int
         The encoded evaluation inputs.
     max_length : int
@@ -168,7 +168,7 @@ class Evidence:
     token_counts: Any = _field("(n,)", COUNTS)
     kept_token_counts: Any = _field("(n,)", COUNTS)
     unknown_token_share: Any = _field("(n,)", SHARES)
-    uncased_unknown_token_share: Any = _field("(r,)", SHARES)
+    lowercase_unknown_token_share: Any = _field("(r,)", SHARES)
     input_ids: Any = _field("(n, L)", TOKENS)
     attention_mask: Any = _field("(n, L)", TOKENS)
     max_length: Any = _field("()", NUMBER)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -13,7 +12,7 @@ import numpy.typing as npt
 from .evidence import outputs_to_array
 from .fresh_process import FreshProcess, import_path, imported
 
-__all__ = ["loaded_again", "one_at_a_time", "overfit", "reject_no_predict", "uncased"]
+__all__ = ["loaded_again", "one_at_a_time", "overfit", "reject_no_predict"]
 
 Predict = Callable[[Sequence[str]], Any]
 
@@ -28,12 +27,6 @@ OVERFIT_STEPS = (150, 1000)
 def one_at_a_time(outputs_of: Predict, texts: Sequence[str]) -> npt.NDArray[Any]:
     """Return the outputs of texts that are each alone in their batch, (n, C) float."""
     return np.concatenate([outputs_to_array(outputs_of([text])) for text in texts])
-
-
-def uncased(text: str) -> str:
-    """Return a text in lower case and without accents, as an uncased BERT reads it."""
-    letters = unicodedata.normalize("NFD", text.lower())
-    return "".join(letter for letter in letters if unicodedata.category(letter) != "Mn")
 
 
 def loaded_again(load: Callable[[], Predict], timeout: float) -> Predict:

@@ -26,7 +26,7 @@ from .adapters.random_state import unchanged_random_state
 from .checks.serving import difference
 from .checks.tokens import USUAL_UNKNOWN_SHARE
 from .evidence import Evidence, outputs_to_array
-from .experiments import loaded_again, one_at_a_time, overfit, reject_no_predict, uncased
+from .experiments import loaded_again, one_at_a_time, overfit, reject_no_predict
 from .messages import safe
 from .pipeline import NotPossible, Pipeline
 
@@ -49,7 +49,7 @@ TAIL_SAMPLE_SIZE = 96
 head half of the time (discordant .45 to .05), exact McNemar rejects at .0001, which Holm's method
 leaves it of .001 among checks that weigh 40, with power .88 at 64 truncated texts and .99 at 96."""
 
-UNCASED_SAMPLE_SIZE = 96
+LOWERCASE_SAMPLE_SIZE = 96
 """Texts that are encoded in lower case too. Where three of four hold words that only their capitals
 make unknown, the exact binomial test rejects 'half of them' at .00003, which Holm's method leaves
 it of .001 among checks that weigh 40, with power .86; with four of five .99."""
@@ -313,14 +313,20 @@ def encoded(run: Run) -> Fields:
 
 
 def in_lower_case(run: Run) -> Fields:
-    """Encode the first texts in lower case and without accents, where many words are unknown."""
+    """Encode the first texts in lower case, if words of most texts are unknown."""
     shares = run.fields.get("unknown_token_share")
     if shares is None:
         raise NotPossible("encode does not tell unknown_token_share")
-    if np.median(outputs_to_array(shares)[:UNCASED_SAMPLE_SIZE]) <= USUAL_UNKNOWN_SHARE:
+    if np.median(outputs_to_array(shares)) <= USUAL_UNKNOWN_SHARE:
         raise NotPossible(f"most texts have at most {USUAL_UNKNOWN_SHARE:.0%} [UNK]")
-    texts = [uncased(text) for text in run.pipeline.texts[:UNCASED_SAMPLE_SIZE]]
-    return {"uncased_unknown_token_share": _encoding(run, texts)["unknown_token_share"]}
+    texts = [text.lower() for text in run.pipeline.texts[:LOWERCASE_SAMPLE_SIZE]]
+    try:
+        found = _encoding(run, texts).get("unknown_token_share")
+    except (TypeError, ValueError) as error:  # of texts that are not the pipeline's own
+        raise CallFailed(f"{error} (texts in lower case)") from error
+    if found is None or len(found) != len(texts):
+        raise CallFailed("encode: expected unknown_token_share for texts in lower case, too")
+    return {"lowercase_unknown_token_share": found}
 
 
 def repeated(run: Run) -> Fields:
@@ -492,7 +498,7 @@ PROBES: tuple[Probe, ...] = (
     ),
     Probe(
         in_lower_case,
-        ("uncased_unknown_token_share",),
+        ("lowercase_unknown_token_share",),
         ("encode",),
         "cased texts under an uncased vocabulary against words of another language",
     ),

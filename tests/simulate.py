@@ -186,7 +186,7 @@ def every_field(generator, n, num_labels):
         "token_counts": generator.integers(3, 90, n),
         "kept_token_counts": generator.integers(3, 20, n),
         "unknown_token_share": generator.random(n),
-        "uncased_unknown_token_share": generator.random(r),
+        "lowercase_unknown_token_share": generator.random(r),
         "input_ids": generator.integers(0, 30_000, (n, 6)).astype(np.uint16),
         "attention_mask": generator.integers(0, 2, (n, 6)),
         "max_length": int(generator.integers(1, 513)),

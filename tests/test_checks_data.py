@@ -296,14 +296,43 @@ def test_outputs_that_tell_labels_apart_and_lean_to_the_largest_are_harm(labels,
         leaning_run(2.0, skill=4.0),
         leaning_run(3.6, train=(900, 100)),
         leaning_run(0.5, skill=0.5, rows=400),
+        Evidence(**leaning_run(3.6).fields() | {"y_pred": leaning_run(0.0).argmax}),
+        Evidence(
+            **{
+                name: field if name == "y_train" else field[:110]
+                for name, field in leaning_run(3.6, rows=220).fields().items()
+            }
+        ),
     ],
-    ids=["no lean", "a little", "less than 10:1", "a hard task"],
+    ids=["no lean", "a little", "less than 10:1", "a hard task", "cut elsewhere", "few rows"],
 )
 def test_a_lean_that_another_cut_would_not_mend_is_no_harm(evidence):
-    """Few rows lost, training sets that are hardly imbalanced, outputs that tell little: passed."""
+    """Few rows lost, hardly an imbalance, outputs that tell little or are cut elsewhere: passed."""
     finding = run_check("classes_balanced", evidence)
     assert "passed" == finding.verdict
     assert not finding.signs.get("leans-to-the-prior", False)
+
+
+@pytest.mark.parametrize("own", [2, 5, 20])
+def test_few_rows_of_the_largest_label_tell_of_no_lean(own):
+    """What another cut gains is noise where hardly a row could be lost by it: passed."""
+    generator = np.random.default_rng(own)
+    y_true = np.repeat([0, 1], [own, 300])
+    margin = np.where(y_true == 1, 0.3 + generator.normal(size=len(y_true)), -3)
+    logits = np.stack([np.zeros(len(y_true)), margin], axis=1)
+    evidence = Evidence(y_train=np.repeat([0, 1], [970, 30]), y_true=y_true, logits=logits)
+    assert 0.2 < (evidence.answers[own:] == 0).mean()
+    assert "passed" == run_check("classes_balanced", evidence).verdict
+
+
+def test_a_collapse_that_another_cut_would_mend_shows_both_signs():
+    """Nine of ten rare rows are lost, and told apart: both say so, and the cause is the same."""
+    evidence = leaning_run(6.0)
+    finding = run_check("classes_balanced", evidence)
+    assert {"imbalance-collapse", "leans-to-the-prior"} <= {
+        s for s, seen in finding.signs.items() if seen
+    }
+    assert "class-imbalance" == diagnose(evidence).causes[0].code
 
 
 @pytest.mark.simulation

@@ -13,7 +13,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from pytest_bertcheck import Evidence, required_examples, statistics
-from pytest_bertcheck.experiments import uncased
 
 from .simulate import NAMES, run_check, session
 
@@ -485,12 +484,12 @@ def test_capitals_under_an_uncased_vocabulary_fail_however_good_the_answers(
         for text in some_texts(generator, 60)
     ]
     y_true = np.resize([0, 1], 60)
-    known = word_pieces([uncased(text) for text in texts], known=WORDS, lower=False)
+    known = word_pieces([text.lower() for text in texts], known=WORDS, lower=False)
     finding = matches(
         y_true=y_true,
         y_pred=np.where(np.arange(60) < 60 * right, y_true, 1 - y_true),
         tokenizer_size=size,
-        uncased_unknown_token_share=known["unknown_token_share"][:40],
+        lowercase_unknown_token_share=known["unknown_token_share"][:40],
         **word_pieces(texts, known=WORDS, lower=False),
     )
     assert "failed" == finding.verdict
@@ -507,17 +506,12 @@ def test_words_that_lower_case_does_not_bring_back_are_no_capitals(seed, missing
     words = [word.title() if generator.random() < cased else word for word in WORDS]
     texts = some_texts(generator, n, words=[*words, "\U0001f600", "Ünbekannt", "Newly"])
     kept = [word for word in words if generator.random() >= missing]
-    lower = word_pieces([uncased(text) for text in texts], known=kept, lower=False)
+    lower = word_pieces([text.lower() for text in texts], known=kept, lower=False)
     finding = matches(
         **word_pieces(texts, known=kept, lower=False),
-        uncased_unknown_token_share=lower["unknown_token_share"],
+        lowercase_unknown_token_share=lower["unknown_token_share"],
     )
     assert finding.signs["capitals-unknown"] is False
-
-
-def test_lower_case_is_that_of_an_uncased_bert():
-    """Capitals and accents go, what has neither stays."""
-    assert "munchen 4, \u4e2d\u6587!" == uncased("MÜNCHEN 4, \u4e2d\u6587!")
 
 
 @pytest.mark.parametrize(

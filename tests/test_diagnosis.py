@@ -258,7 +258,7 @@ def emitted_signs():
         attention_mask=[[1, 1], [1, 1]], learning_rate=[1e-5], encoder_update=0.1, head_update=0.1,
         overfit_loss=[0.7] * 9, val_loss=[-np.log(np.e / (1 + np.e))],
     )  # fmt: skip
-    capitals = Evidence(unknown_token_share=[0.2] * 40, uncased_unknown_token_share=[0.0] * 40)
+    capitals = Evidence(unknown_token_share=[0.2] * 40, lowercase_unknown_token_share=[0.0] * 40)
     before = Evidence(y_true=[0, 1] * 40, y_pred=[0, 0] * 40, baseline_y_pred=[0, 1] * 40)
     for evidence in (alike, outside, cross_validated, unloaded, cut, wiring, capitals, before):
         findings += run_checks(evidence)

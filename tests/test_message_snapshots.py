@@ -401,7 +401,8 @@ CASES = {
         unknown_token_share=np.full(60, 0.2), tokenizer_size=30522,
         y_true=drawn(60), y_pred=erring(drawn(60), 3), reference_y_pred=drawn(60))),
     "capitals that the vocabulary has not got": ("vocabulary_matches", {}, lambda: Evidence(
-        unknown_token_share=np.linspace(0.06, 0.4, 40), uncased_unknown_token_share=np.zeros(40))),
+        unknown_token_share=np.linspace(0.06, 0.4, 40),
+        lowercase_unknown_token_share=np.zeros(40))),
     "too few texts full of [UNK]": ("vocabulary_matches", {}, lambda: Evidence(
         unknown_token_share=np.full(5, 0.9))),
     "a mask of other values": ("attention_mask_valid", {}, lambda: masked(

@@ -144,7 +144,7 @@ def test_the_least_pipeline():
 PARTS = {
     "decode": {"y_pred"},
     "encode": {"input_ids", "attention_mask", "token_counts", "kept_token_counts",
-               "unknown_token_share", "uncased_unknown_token_share", "kept_reference_y_pred"},
+               "unknown_token_share", "lowercase_unknown_token_share", "kept_reference_y_pred"},
     "load": {"reloaded_logits"},
     "train_texts": {"reference_y_pred", "kept_reference_y_pred", "evaluation_reference_y_pred",
                     "train_reference_y_pred", "train_reference_probabilities"},

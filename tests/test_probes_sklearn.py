@@ -453,6 +453,50 @@ def test_ends_are_the_longest_that_fit() -> None:
     assert [" ".join(text.split()[-LIMIT:]) for text in texts[:2]] == seen[-1]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda encoding: encoding.pop("unknown_token_share"),
+        lambda encoding: encoding.update(unknown_token_share=[np.nan] * len(TEXTS)),
+        lambda encoding: encoding.update(unknown_token_share=[0.1]),
+        lambda encoding: encoding.update(input_ids="none"),
+    ],
+    ids=["left out", "not a number", "too few", "no encoding"],
+)
+def test_an_encoding_of_lower_case_that_is_none_takes_nothing_else_with_it(change) -> None:
+    """What the second call of encode leaves out, or gets wrong, is a field that failed."""
+    calls = []
+
+    def encode(texts):
+        calls.append(texts)
+        encoding = numbered(texts)
+        if len(calls) == 2:
+            change(encoding)
+        return encoding
+
+    shouted = [text.title() for text in TEXTS]
+    own = {"texts": shouted, "train_texts": None, "y_train": None}
+    evidence = pipeline(encode=encode, **own).observe()
+    assert evidence.lowercase_unknown_token_share is None
+    assert evidence.unknown_token_share is not None
+    (failed,) = evidence.failed_probes
+    assert failed.startswith("lowercase_unknown_token_share: ")
+
+
+def test_lower_case_is_asked_for_only_where_words_are_unknown() -> None:
+    """A tokenizer that knows the texts, or does not tell, is called no second time for it."""
+    calls = []
+
+    def encode(texts):
+        calls.append(texts)
+        return numbered(texts)
+
+    evidence = pipeline(encode=encode, train_texts=None, y_train=None).observe()
+    reason = "lowercase_unknown_token_share: most texts have at most 5% [UNK]"
+    assert reason in evidence.skipped_probes
+    assert 1 == len(calls)
+
+
 def test_random_states_are_put_back() -> None:
     """What is drawn inside is drawn again outside: nothing that was drawn is used up."""
     with unchanged_random_state():

@@ -20,7 +20,6 @@ import numpy.typing as npt
 from scipy.special import softmax
 
 from pytest_bertcheck import Evidence
-from pytest_bertcheck.experiments import uncased
 from pytest_bertcheck.reference import (
     FEWEST_ROWS,
     cross_validated,
@@ -261,14 +260,14 @@ class Trained:
             "input_ids"
         ]
         kept = real.sum(axis=1)
-        lower = self._encode([uncased(text) for text in texts], serving)["input_ids"]
+        lower = self._encode([text.lower() for text in texts], serving)["input_ids"]
         return {
             "input_ids": ids,
             "attention_mask": mask,
             "token_counts": np.array([len(row) for row in whole]),
             "kept_token_counts": kept,
             "unknown_token_share": self._unknown(ids) / kept,
-            "uncased_unknown_token_share": self._unknown(lower)
+            "lowercase_unknown_token_share": self._unknown(lower)
             / (lower != self.tokenizer.pad_token_id).sum(axis=1),
             "max_length": self.length,
             "embedding_rows": self.model.config.vocab_size,

@@ -21,7 +21,7 @@ TOKENS = (
     "token_counts",
     "kept_token_counts",
     "unknown_token_share",
-    "uncased_unknown_token_share",
+    "lowercase_unknown_token_share",
     "input_ids",
     "attention_mask",
     "max_length",

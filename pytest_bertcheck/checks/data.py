@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import ceil, comb, exp, inf, log
@@ -138,10 +138,12 @@ def classes_balanced(
       were trained (exact binomial for both; of the share in training its upper bound counts).
     - Labels beyond ``max_imbalance_ratio`` in training that have more than half of the evaluation
       rows are never the answer, though to a fifth of their rows they should be (exact).
-    - More than a fifth of them do, those labels are evaluated more than twice as often as they were
-      trained (exact binomial for both), and the outputs tell the labels apart all the same: another
-      cut than the argmax gains a tenth of balanced accuracy (each half of the rows is cut where it
-      is best for the other half).
+    - More than a fifth of them do and less than a fifth of that class's rows get another, those
+      labels are evaluated more than twice as often as they were trained (exact binomial for each),
+      and the outputs tell the labels apart all the same: another cut than the argmax gains a tenth
+      of accuracy, rows of that class and all others counting half each (each half of the rows is
+      cut where it is best for the other half). So does a calibrated model whose evaluation set has
+      another balance than its training set: its answers are those for the latter.
 
     A healthy model on imbalanced data therefore fails with probability at most ``alpha``; evaluated
     in the balance that it was trained in, it can fail by the first alone. Where one label has more
@@ -186,14 +188,17 @@ def classes_balanced(
             summary = f"{description}: too few rows to tell if beyond {max_imbalance_ratio:g}:1"
         return Finding(Verdict.PASSED, summary, statistics=stats, signs=signs)
     if evidence.confusion is not None and largest < evidence.confusion.num_labels:
-        harm = _worst_harm(evidence, evidence.confusion, counts, max_imbalance_ratio, alpha)
+        harms = _harms(evidence, evidence.confusion, counts, max_imbalance_ratio, alpha)
+        harm = min(harms, key=lambda harm: harm.p_value)
         p_value = stats["harm_p_value"] = harm.p_value
         if p_value > alpha:
             signs["imbalance-collapse"] = False
             summary = f"imbalanced, and the model copes: {description}"
             return Finding(Verdict.PASSED, summary, statistics=stats, p_value=p_value, signs=signs)
-        signs[harm.sign] = True
-        stats["gained_by_another_cut"] = harm.gained_by_another_cut
+        for seen in harms:
+            if seen.p_value <= alpha:
+                signs[seen.sign] = True
+                stats |= seen.figures
         description = f"{name} is {part}, {harm.seen}"
     elif evidence.answers is not None:
         summary = f"{description}: harmful? y_true would tell"
@@ -226,17 +231,17 @@ class _Harm(NamedTuple):
     sign: str
     p_value: float
     seen: str
-    gained_by_another_cut: float = 0.0
+    figures: Mapping[str, float] = {}
 
 
-def _worst_harm(
+def _harms(
     evidence: Evidence,
     confusion: Confusion,
     counts: npt.NDArray[np.int64],
     max_ratio: float,
     alpha: float,
-) -> _Harm:
-    """Return what speaks most against 'no harm', its p-value for all four tests (Bonferroni)."""
+) -> list[_Harm]:
+    """Return what may speak against 'no harm', each p-value for all four tests (Bonferroni)."""
     tests, rows, largest = 4, int(counts.sum()), int(counts.argmax())
     collapse = collapse_test(confusion, largest, alpha / tests)
     collapsed = collapse.p_value if collapse.collapsed else 1.0
@@ -244,50 +249,55 @@ def _worst_harm(
     twice = min(1.0, 2 * trained)
     more_often = statistics.binomial_at_least(collapse.others, confusion.total, twice)
     given_away = statistics.binomial_at_least(collapse.answered_others, collapse.others, 0.5)
-    leaning = _leaning(evidence, collapse, largest)
+    leaning = _leaning(evidence, confusion, collapse, largest)
     answered = f"the answer to {share(collapse.answered_others, collapse.others)} of others"
-    worst = min(
+    harms = (
         # A model that weighs up what it was trained on may well give up a label that is rare there;
         # where that is twice as frequent, it is no good bargain any more.
         _Harm("imbalance-collapse", min(collapsed, max(more_often, given_away)), answered),
         _given_up(confusion, evidence.names, counts, max_ratio),
         leaning._replace(p_value=max(more_often, leaning.p_value), seen=answered),
-        key=lambda harm: harm.p_value,
     )
-    return worst._replace(p_value=min(1.0, tests * worst.p_value))
+    return [harm._replace(p_value=min(1.0, tests * harm.p_value)) for harm in harms]
 
 
 LEANING, LEANING_COSTS = 0.2, 0.1
-"""Share of the rows of other labels that get the largest training label, and balanced accuracy that
-another cut would gain, above which answers lean to that label."""
+"""Share of the rows of other labels that get the largest training label, though no such share of
+its own get others, and what another cut must gain, for answers to lean to that label."""
 
 
-def _leaning(evidence: Evidence, collapse: Collapse, largest: int) -> _Harm:
-    """Test whether too many rows of other labels get the label, though the outputs tell them apart.
+def _leaning(evidence: Evidence, confusion: Confusion, collapse: Collapse, largest: int) -> _Harm:
+    """Test whether rows of other labels get the label, though the outputs tell them apart.
 
-    Null hypothesis: at most a fifth of them get it (exact binomial). And another cut than the
-    argmax must gain a tenth of balanced accuracy, or it is a hard task that costs them.
+    Null hypothesis: at most a fifth of them get it, or at least a fifth of its own rows get others
+    (both exact binomial; both must be rejected). And another cut than the argmax must gain a tenth,
+    or it is a hard task that costs the rows.
     """
     nothing = _Harm("leans-to-the-prior", 1.0, "")
-    if evidence.probabilities is None or evidence.probabilities.shape[1] <= largest:
-        return nothing
-    gained = _gained_by_another_cut(evidence.probabilities, evidence.y_true, largest)
+    probabilities = evidence.probabilities
+    if probabilities is None or not np.array_equal(probabilities.argmax(axis=1), evidence.answers):
+        return nothing  # where the team cuts otherwise, what its cut costs is not known
+    gained = _gained_by_another_cut(probabilities, evidence.y_true, largest)
     if gained < LEANING_COSTS:
         return nothing
+    own, lost = int(confusion.support[largest]), collapse.answered_others
     return nothing._replace(
-        p_value=statistics.binomial_at_least(collapse.answered_others, collapse.others, LEANING),
-        gained_by_another_cut=gained,
+        p_value=max(
+            statistics.binomial_at_least(lost, collapse.others, LEANING),
+            statistics.binomial_at_most(own - int(confusion.hits[largest]), own, LEANING),
+        ),
+        figures={"gained_by_another_cut": gained},
     )
 
 
 def _gained_by_another_cut(
     probabilities: npt.NDArray[np.float64], y_true: npt.NDArray[Any], label: int
 ) -> float:
-    """Return the accuracy that is gained, in all, if the label must lead the next by some factor.
+    """Return the accuracy that is gained if the label must lead the next by some factor.
 
-    Its rows and those of all others count half each. The factor for one half of the rows is what is
-    best for the other half, so that nothing is gained by accident; each half has as many rows of
-    every label.
+    Its rows and those of all others count half each, in one scale. The factor for one half of the
+    rows is what is best for the other half, so that nothing is gained by accident; each half has as
+    many rows of every label.
     """
     own = y_true == label
     if own.all() or not own.any():
@@ -295,7 +305,7 @@ def _gained_by_another_cut(
     weights = np.where(own, 0.5 / own.sum(), 0.5 / (~own).sum())
     rows = np.flatnonzero(probabilities.argmax(axis=1) == label)
     rows = rows[np.argsort(y_true[rows], kind="stable")]
-    others = probabilities[rows].copy()
+    others = probabilities[rows]
     others[:, label] = -1
     following = others.argmax(axis=1)
     with np.errstate(divide="ignore"):

@@ -339,10 +339,11 @@ def vocabulary_matches(
     vocabulary is known to have fewer than 20,000 tokens, and so may miss words of its own language,
     or a limit above the default is asked for.
 
-    With ``uncased_unknown_token_share`` a second test. Null hypothesis: at most half of the texts
-    have over 5 % [UNK] of which more than half are known in lower case (exact binomial). No own
-    vocabulary of whatever size is such; an uncased one is, under a tokenizer that keeps capitals.
-    The tests share ``alpha`` (Bonferroni).
+    With ``lowercase_unknown_token_share`` another test. Null hypothesis: at most half of the texts
+    have over 5 % [UNK] of which more than half are known in lower case (exact binomial), and half
+    of all texts must have as many. An uncased vocabulary is such under a tokenizer that keeps
+    capitals, and a cased one on texts that are all in capitals; no other, of whatever size. It does
+    not depend on ``max_unknown_share``. The tests share ``alpha`` (Bonferroni).
 
     Whatever is neither an id out of range nor for want of lower case passes if the answers are
     demonstrably good (accuracy beyond halfway from the majority's share to 1): then it does no
@@ -416,22 +417,25 @@ def _unknown_tokens(
     small = 0 < size < LARGE_VOCABULARY
     lower = not small and max_unknown_share <= MAX_UNKNOWN_SHARE
     compared = lower and evidence.reference_y_pred is not None
-    uncased = evidence.uncased_unknown_token_share
-    tests = 1 + compared + (uncased is not None)
+    lowercase = evidence.lowercase_unknown_token_share
+    tests = 1 + compared + (lowercase is not None)
     p_value = min(1.0, tests * p_value)  # Bonferroni
     stats |= {"median_unknown_share": median, "examples": total}
     signs = {"unknown-tokens-above-usual": median > USUAL_UNKNOWN_SHARE}
-    if uncased is not None:
-        capitals = _capitals_unknown(shares, uncased, tests)
-        stats["median_uncased_unknown_share"] = float(np.median(uncased))
-        signs["capitals-unknown"] = capitals <= alpha
-        if capitals <= alpha:
+    if lowercase is not None:
+        first, lowercase = shares[: len(lowercase)], lowercase[:total]
+        lost = int(np.count_nonzero((first > USUAL_UNKNOWN_SHARE) & (lowercase < first / 2)))
+        p_lost = min(1.0, tests * statistics.binomial_at_least(lost, len(first), 0.5))
+        medians = float(np.median(first)), float(np.median(lowercase))
+        stats["median_lowercase_unknown_share"] = medians[1]
+        signs["capitals-unknown"] = p_lost <= alpha and median > USUAL_UNKNOWN_SHARE
+        if signs["capitals-unknown"]:
             return Finding(
                 Verdict.FAILED,
-                f"vocabulary mismatch: it is uncased, the tokenizer is not: {median:.0%} [UNK], "
-                f"{np.median(uncased):.0%} in lower case, {probability(capitals)}",
+                f"vocabulary mismatch: words are unknown for their capitals: {medians[0]:.0%} "
+                f"[UNK], {medians[1]:.0%} in lower case, {probability(p_lost)}",
                 statistics=stats,
-                p_value=capitals,
+                p_value=p_lost,
                 causes=("vocabulary-mismatch",),
                 fix=f"{_THE_SAME_FOLDER}an uncased vocabulary needs do_lower_case=True",
                 signs=signs,
@@ -479,14 +483,6 @@ def _unknown_tokens(
         p_value=p_value,
         signs=signs,
     )
-
-
-def _capitals_unknown(shares: npt.NDArray[Any], uncased: npt.NDArray[Any], tests: int) -> float:
-    """Return the p-value of 'at most half of the texts lose words for their capitals alone'."""
-    rows = min(len(shares), len(uncased))
-    shares, uncased = shares[:rows], uncased[:rows]
-    lost = int(np.count_nonzero((shares > USUAL_UNKNOWN_SHARE) & (uncased < shares / 2)))
-    return min(1.0, tests * statistics.binomial_at_least(lost, rows, 0.5))
 
 
 _THE_SAME_FOLDER = (

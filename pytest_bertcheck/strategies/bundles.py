@@ -221,7 +221,7 @@ def draw_inputs(draw: st.DrawFn, total: int) -> dict[str, Any]:
         "token_counts": tokens,
         "kept_token_counts": tokens,
         "unknown_token_share": np.zeros(total),
-        "uncased_unknown_token_share": np.zeros(total),
+        "lowercase_unknown_token_share": np.zeros(total),
         "input_ids": np.where(mask, ids, PAD),
         "attention_mask": mask.astype(np.int64),
         "max_length": 64,
@@ -343,7 +343,7 @@ def _vocabulary(bundle: Bundle) -> None:
         cased = bundle.draw(st.booleans())
         bundle.fields |= {
             "unknown_token_share": shares,
-            "uncased_unknown_token_share": 0 * shares if cased else shares,
+            "lowercase_unknown_token_share": 0 * shares if cased else shares,
         }
     else:  # nothing is unknown to the tokenizer, and every word to the model
         bundle.fields["embedding_rows"] = FIRST_WORD
