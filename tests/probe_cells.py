@@ -6,6 +6,8 @@ fault that the probe is for, or the reason why the framework has no such thing.
 
 from __future__ import annotations
 
+import functools
+
 from pytest_bertcheck.diagnosis import diagnose
 from pytest_bertcheck.probes import PROBES
 
@@ -28,10 +30,16 @@ JUDGES = {
 assert list(JUDGES) == [probe.function.__name__ for probe in PROBES]
 
 
+@functools.lru_cache(maxsize=2)
+def observed(pipeline):
+    """Return the evidence and the findings of a pipeline; most probes share the healthy one."""
+    evidence = pipeline.observe()
+    return evidence, {finding.check: finding for finding in diagnose(evidence).findings}
+
+
 def judged(pipeline, probe):
     """Return the verdict on what a probe finds of a pipeline, and the summary, for a failure."""
-    evidence = pipeline.observe()
-    findings = {finding.check: finding for finding in diagnose(evidence).findings}
+    evidence, findings = observed(pipeline)
     finding = findings[JUDGES[probe]]
     failures = None if evidence.failed_probes is None else evidence.failed_probes.tolist()
     return finding.verdict.value, finding.summary, failures

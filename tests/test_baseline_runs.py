@@ -79,7 +79,6 @@ def test_a_baseline_is_created_kept_missed_and_accepted_anew(runs: pytest.Pytest
 
 def test_workers_compare_with_one_baseline_and_write_it_once(runs: pytest.Pytester) -> None:
     """Under xdist the exit codes are the same, and the controller alone prints what changed."""
-    assert 1 == check(runs, "old", "-n2").ret
     accepted(runs)
     updated = check(runs, "good", "--bertcheck-update", "-n2")
     assert 0 == updated.ret

@@ -242,14 +242,14 @@ def test_imbalance_at_the_limit_fails_no_more_often_than_allowed(ratio):
 
 @pytest.mark.parametrize("kind", ["even", "to frequent", "shift", "slice"])
 def test_healthy_models_on_imbalanced_training_sets_pass(kind):
-    """Of 200 healthy sessions trained on 99/1 data none fails, however they are evaluated."""
+    """Of 100 healthy sessions trained on 99/1 data none fails, however they are evaluated."""
     generator = np.random.default_rng(5)
     cells = [cell for cell in CELLS if (cell.balance, cell.kind) == ("99/1", kind)]
     failed = 0
-    for turn in range(200):
+    for turn in range(100):
         session = healthy_session(generator, cells[turn % len(cells)], recorded="everything")
         failed += run_check("classes_balanced", session.evidence).verdict == "failed"
-    assert statistics.clopper_pearson(failed, 200, 0.001)[0] <= 0.001
+    assert statistics.clopper_pearson(failed, 100, 0.001)[0] <= 0.001
 
 
 @pytest.mark.parametrize(("rare_right", "verdict"), [(0.2, "failed"), (0.45, "passed")])
@@ -658,8 +658,7 @@ def stored_sorted(run):
     return dataclasses.replace(run, train_texts=texts, y_train=run.y_train[order])
 
 
-@pytest.mark.parametrize("m", [576, 600, 605])
-@pytest.mark.parametrize("num_labels", [2, 3, 5])
+@pytest.mark.parametrize(("num_labels", "m"), [(2, 605), (3, 576), (5, 600)])
 def test_rows_fed_in_label_order_show_in_the_training_loss(num_labels, m):
     """The loss of a real model jumps where the label of the batches changes.
 
@@ -924,11 +923,10 @@ def referred(train_texts, y_train, texts, y_true):
     )
 
 
-@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("num_labels", [2, 3, 5])
-def test_training_labels_are_as_predictable_unless_they_were_flipped(num_labels, seed):
+def test_training_labels_are_as_predictable_unless_they_were_flipped(num_labels):
     """Sound labels of articles pass; of those flipped, TF-IDF predicts far fewer, and they fail."""
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(num_labels)
     y_train, y_true = (generator.integers(0, num_labels, rows) for rows in (900, 400))
     train_texts, texts = (
         write_texts(labels, generator, own_words=12, words=120) for labels in (y_train, y_true)
@@ -1005,7 +1003,7 @@ def test_cross_validation_on_few_rows_is_no_noise(num_labels, m):
 
 
 @given(seed=SEEDS, num_labels=st.integers(2, 5))
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=8)
 def test_evaluation_labels_cannot_make_training_labels_look_noisy(seed, num_labels):
     """Exchanged, shuffled or flipped, and in any balance, evaluation labels fail nothing."""
     generator = np.random.default_rng(seed)

@@ -404,8 +404,7 @@ def test_progress_that_was_lost_again_fails(changed, verdict):
     assert (verdict == "failed") is finding.signs.get("progress-lost", False)
 
 
-@pytest.mark.parametrize("digits", [4, 17])
-@pytest.mark.parametrize("rows", [20, 60, 997])
+@pytest.mark.parametrize(("rows", "digits"), [(20, 17), (60, 4), (997, 4)])
 def test_accuracies_that_only_waver_seldom_count_as_lost(rows, digits):
     """Of 300 trainings whose ten points differ by chance alone, at most 5 % fail at alpha .05."""
     generator = np.random.default_rng(rows)

@@ -78,7 +78,7 @@ def cached(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
 
 
 @pytest.mark.parametrize(
-    "options", [["-n2"], ["-n3", "--dist", "loadfile"], ["-n2", "-p", "no:cacheprovider"]]
+    "options", [["-n2"], ["-n3", "--dist", "loadfile", "-p", "no:cacheprovider"]]
 )
 def test_the_workers_of_a_run_share_one_pass(pytester: pytest.Pytester, options: list[str]) -> None:
     """However many workers ask, the evaluation set passes through the model once."""
@@ -94,10 +94,9 @@ def test_the_workers_of_a_run_share_one_pass(pytester: pytest.Pytester, options:
         ),
         test_other="def test_other(bertcheck_evidence):\n    pass\n",
     )
-    assert 0 == pytester.runpytest_subprocess("--bertcheck", *options).ret
-    assert 1 == calls(pytester)
-    assert 0 == pytester.runpytest_subprocess("--bertcheck", *options).ret
-    assert 2 == calls(pytester)
+    for run in (1, 2):
+        assert 0 == pytester.runpytest_subprocess("--bertcheck", *options).ret
+        assert run == calls(pytester)
 
 
 TWO = {
@@ -135,8 +134,15 @@ def test_accuracy(bertcheck_evidence, request):
 """
 
 
-@pytest.mark.parametrize("options", [[], ["-n2"], ["-n2", "--dist", "loadscope"]])
-@pytest.mark.parametrize("fixture", TWO.values(), ids=TWO.keys())
+@pytest.mark.parametrize(
+    ("fixture", "options"),
+    [
+        *((fixture, []) for fixture in TWO.values()),
+        (TWO["own-params"], ["-n2"]),
+        (TWO["objects"], ["-n2", "--dist", "loadscope"]),
+        (TWO["fixture-of-a-fixture"], ["-n2"]),
+    ],
+)
 def test_two_pipelines_on_the_same_texts_are_never_confused(
     pytester: pytest.Pytester, fixture: str, options: list[str]
 ) -> None:
@@ -144,7 +150,8 @@ def test_two_pipelines_on_the_same_texts_are_never_confused(
     pytester.makeconftest(CONFTEST + MADE + fixture)
     names = [f"test_{letter}" for letter in "abcd"]
     pytester.makepyfile(**dict.fromkeys(names, OWN_TEST))
-    result = pytester.runpytest_subprocess("--bertcheck", *options)
+    run = pytester.runpytest_subprocess if options else pytester.runpytest
+    result = run("--bertcheck", *options)
     failed = [line for line in result.outlines if line.startswith("FAILED")]
     assert [] == [line for line in failed if "test_accuracy" in line]
     assert 1 == result.ret

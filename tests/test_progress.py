@@ -68,7 +68,7 @@ def run(pytester: pytest.Pytester, *options: str, pause: float = 0.7, **env: str
     return written
 
 
-@pytest.mark.parametrize("options", [[], ["-s"], ["-v"], ["--capture=sys"]])
+@pytest.mark.parametrize("options", [[], ["-s"], ["--capture=sys"]])
 def test_a_terminal_shows_the_bar(pytester: pytest.Pytester, options: list[str]) -> None:
     """What takes more than two seconds shows how far it is, and leaves nothing behind."""
     written = run(pytester, *options)
