@@ -101,7 +101,7 @@ class Pipeline:
     ... )
     >>> pipeline.observe()
     Evidence(y_true=(2,), logits=(2, 2), repeated_logits=(2, 2), rebatched_logits=(2, 2), \
-skipped_probes=(18,), example_keys=(2,))
+skipped_probes=(19,), example_keys=(2,))
     """
 
     predict: Predict

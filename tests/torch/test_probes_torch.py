@@ -70,8 +70,9 @@ def cells(tokenizer, untrained, trained, model_folder, tmp_path_factory):
     collapsed.classifier.weight.data.zero_()
     headless = tmp_path_factory.mktemp("headless")
     BertModel.from_pretrained(model_folder).save_pretrained(headless)
-    (vocabulary,) = tokenizer.save_vocabulary(str(headless))
-    cased = BertTokenizerFast(vocabulary, model_max_length=16, do_lower_case=False)
+    vocabulary = headless / "vocab.txt"
+    vocabulary.write_text("\n".join(sorted(tokenizer.get_vocab(), key=tokenizer.get_vocab().get)))
+    cased = BertTokenizerFast(str(vocabulary), model_max_length=16, do_lower_case=False)
     encode = pipeline().encode
     fresh = untrained(BertForSequenceClassification)
     elsewhere = torch.optim.AdamW(copy.deepcopy(fresh).parameters())
