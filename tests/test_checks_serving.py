@@ -291,6 +291,40 @@ def test_a_model_that_ignores_its_mask_is_a_fact():
     assert "dropout-at-inference" in finding.causes
 
 
+@given(seed=SEEDS, differing=st.integers(1, 32))
+@settings(deadline=None, max_examples=40)
+def test_padding_that_is_not_masked_changes_more_than_half_of_the_rows(seed, differing):
+    """Where it changes few, and the others not at all, something else is at work: undecided."""
+    logits = np.random.default_rng(seed).normal(size=(32, 3))
+    padded = np.where(np.arange(32)[:, None] < differing, -logits, logits)
+    finding = judge("padding_invariant", "padded_logits", logits, padded, repeated_logits=logits)
+    assert ("failed" if differing > 16 else "inconclusive") == finding.verdict
+    assert (differing > 16) is finding.certain
+
+
+def test_weights_that_training_blew_up_magnify_rounding():
+    """A sum of another length ends in another bit; huge weights make another answer of it."""
+    generator = np.random.default_rng(0)
+    ids, mask = padded_texts()
+    wider = np.pad(ids, ((0, 0), (0, 20))), np.pad(mask, ((0, 0), (0, 20)))
+    weights = generator.normal(size=(3, 3)).astype(np.float32)
+
+    def blown_up(ids, mask):
+        hidden = bag_of_ids(ids, mask).astype(np.float32)
+        return 1e4 * np.sin(1e7 * (hidden + 1e-7 * mask.shape[1]) @ weights)
+
+    logits, padded = blown_up(ids, mask), blown_up(*wider)
+    finding = judge("padding_invariant", "padded_logits", logits, padded, repeated_logits=logits)
+    assert "inconclusive" == finding.verdict
+    assert "outputs so large magnify rounding" in finding.summary
+    unpadded = mask.all(axis=1)[:, None]
+    alone = np.where(unpadded, logits, padded)
+    finding = judge(
+        "batch_invariant", "rebatched_logits", logits, alone, kept_token_counts=mask.sum(axis=1)
+    )
+    assert "inconclusive" == finding.verdict
+
+
 INVARIANT = pytest.mark.parametrize(
     ("check", "field"),
     [("batch_invariant", "rebatched_logits"), ("padding_invariant", "padded_logits")],

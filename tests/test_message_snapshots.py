@@ -700,6 +700,10 @@ CASES = {
         "padded_logits", lambda logits: logits[::-1])),
     "padding that matters for certain": ("padding_invariant", {}, lambda: served(
         "padded_logits", lambda logits: logits[::-1], repeated_logits=outputs_for(drawn(40)))),
+    "padding that matters to a few rows": ("padding_invariant", {}, lambda: served(
+        "padded_logits", lambda logits: np.where(np.arange(40)[:, None] < 9, -logits, logits))),
+    "padding under outputs that are blown up": ("padding_invariant", {}, lambda: Evidence(
+        logits=1e5 * outputs_for(drawn(40)), padded_logits=-1e5 * outputs_for(drawn(40)))),
     "padding of another width": ("padding_invariant", {}, lambda: served(
         "padded_logits", lambda logits: logits[:, :2])),
     "a reload under dropout": ("reload_equal", {}, lambda: served(

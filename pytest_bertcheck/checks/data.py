@@ -808,8 +808,8 @@ def labels_informative(
     """Do the training labels say anything about the training texts?
 
     A plain reference model (TF-IDF and logistic regression) is cross-validated on the training
-    rows. It passes if this null hypothesis is rejected at 0.01: labels were dealt to the texts at
-    random. Test: Fisher's exact test for each label, on the out-of-fold answers and, where
+    rows. It passes if this null hypothesis is rejected at ``alpha``: labels were dealt to the texts
+    at random. Test: Fisher's exact test for each label, on the out-of-fold answers and, where
     ``train_reference_probabilities`` are at hand, on as many rows as the label has, those to which
     the model gives it the highest probability (on imbalanced data no answer may be the rare
     label); Bonferroni over all. Not rejecting it is inconclusive: labels may be shuffled, or the
@@ -836,7 +836,7 @@ def labels_informative(
     total, hits = confusion.total, confusion.right
     majority = float(confusion.support.max()) / total
     right = f"TF-IDF right on {share(hits, total)} of {total:,} rows"
-    tells = p_value <= 0.01
+    tells = p_value <= alpha
     figures: dict[str, Any] = {
         "accuracy": hits / total,
         "majority_share": majority,
