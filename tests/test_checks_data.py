@@ -325,6 +325,16 @@ def test_few_rows_of_the_largest_label_tell_of_no_lean(own):
     assert "passed" == run_check("classes_balanced", evidence).verdict
 
 
+def test_a_largest_label_without_an_output_leans_to_nothing():
+    """Outputs with fewer columns than the data set has labels are for others to report."""
+    y_true = np.arange(200) % 2
+    evidence = Evidence(
+        y_train=np.repeat([0, 1, 2], [15, 15, 970]), y_true=y_true,
+        logits=np.eye(2)[y_true], dataset_label_names=["a", "b", "c"],
+    )  # fmt: skip
+    assert "passed" == run_check("classes_balanced", evidence).verdict
+
+
 def test_a_collapse_that_another_cut_would_mend_shows_both_signs():
     """Nine of ten rare rows are lost, and told apart: both say so, and the cause is the same."""
     evidence = leaning_run(6.0)

@@ -275,7 +275,9 @@ def _leaning(evidence: Evidence, confusion: Confusion, collapse: Collapse, large
     """
     nothing = _Harm("leans-to-the-prior", 1.0, "")
     probabilities = evidence.probabilities
-    if probabilities is None or not np.array_equal(probabilities.argmax(axis=1), evidence.answers):
+    if probabilities is None or probabilities.shape[1] <= largest:
+        return nothing
+    if not np.array_equal(probabilities.argmax(axis=1), evidence.answers):
         return nothing  # where the team cuts otherwise, what its cut costs is not known
     gained = _gained_by_another_cut(probabilities, evidence.y_true, largest)
     if gained < LEANING_COSTS:

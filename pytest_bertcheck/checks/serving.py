@@ -347,7 +347,7 @@ def _against(evidence: Evidence, field: str, sign: str, change: str) -> Finding:
             fix="run both calls in float32: what differs still is not half precision",
         )
     blown_up = scale > BLOWN_UP_SPAN
-    differing = _rows_that_differ(first, again)
+    differing = _rows_that_differ(first, again, RELATIVE_TOLERANCE * scale)
     if blown_up or (field == "padded_logits" and 2 * differing <= len(again)):
         why = "outputs so large magnify rounding" if blown_up else "padding would change them all"
         return Finding(
@@ -374,13 +374,10 @@ def _span(outputs: npt.NDArray[Any]) -> float:
     return float(np.ptp(finite)) if finite.size else 0.0
 
 
-def _rows_that_differ(first: npt.NDArray[Any], again: npt.NDArray[Any]) -> int:
-    """Count the rows that differ by more than a thousandth of the size of the outputs."""
-    wide, other = first.astype(np.float64), again.astype(np.float64)
+def _rows_that_differ(first: npt.NDArray[Any], again: npt.NDArray[Any], tolerance: float) -> int:
     with np.errstate(invalid="ignore"):  # infinity less infinity: what is not finite differs
-        largest = np.abs(wide - other).max(axis=1)
-    size = float(np.abs(wide[np.isfinite(wide)]).max(initial=0))
-    return int(np.count_nonzero(~(largest <= RELATIVE_TOLERANCE * size)))
+        largest = np.abs(first.astype(np.float64) - again.astype(np.float64)).max(axis=1)
+    return int(np.count_nonzero(~(largest <= tolerance)))
 
 
 def _rows_of_others(alone: npt.NDArray[Any], batch: npt.NDArray[Any]) -> int:
