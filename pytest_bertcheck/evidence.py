@@ -394,6 +394,19 @@ class Evidence:
         return answers if in_range else None
 
     @cached_property
+    def masked_ids(self) -> Array | None:
+        """The different token ids at positions that the attention mask leaves out, ascending.
+
+        ``None`` unless both were given, in the same shape.
+        """
+        ids, mask = self.input_ids, self.attention_mask
+        if ids is None or mask is None or ids.shape != mask.shape:
+            return None
+        left_out = ids[mask == 0]
+        # Nearly always they are one and the same, which needs no sorting.
+        return np.unique(np.append(left_out[:1], left_out[left_out != left_out[:1]]))
+
+    @cached_property
     def reasons_missing(self) -> tuple[dict[str, str], dict[str, str]]:
         """Field -> why it is missing: of probes that failed, and of those that were skipped."""
         failed, skipped = (

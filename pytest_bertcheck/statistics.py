@@ -72,12 +72,15 @@ def hypergeometric_at_most(hits: int, total: int, marked: int, drawn: int) -> fl
 def clopper_pearson(successes: int, trials: int, alpha: float) -> tuple[float, float]:
     """Return the exact two-sided interval of a proportion at confidence ``1 - alpha``.
 
+    By quantiles of the beta distribution: ``scipy.stats.binomtest`` searches for the same numbers,
+    some hundred times slower.
+
     Source: Clopper and Pearson (1934), Biometrika 26.
     """
-    if trials == 0:
-        return 0.0, 1.0
-    interval = stats.binomtest(successes, trials).proportion_ci(1 - alpha, method="exact")
-    return float(interval.low), float(interval.high)
+    failures = trials - successes
+    low = stats.beta.ppf(alpha / 2, successes, failures + 1) if successes else 0.0
+    high = stats.beta.isf(alpha / 2, successes + 1, failures) if failures else 1.0
+    return float(low), float(high)
 
 
 BETS = (0.95, 0.6, 0.3, 0.1)

@@ -282,16 +282,19 @@ def inputs_distinct(evidence: Evidence, *, alpha: float = ALPHA) -> Finding:
     return Finding(Verdict.PASSED, f"inputs vary: {shown}", statistics=stats, signs=signs)
 
 
-def _fingerprints(ids: npt.NDArray[Any], mask: npt.NDArray[Any] | None) -> npt.NDArray[np.uint64]:
+def _fingerprints(ids: npt.NDArray[Any], mask: npt.NDArray[Any] | None) -> npt.NDArray[np.int64]:
     """Return a number for each row of ids, (n,), the same for rows that are the same.
 
     Two rows that differ in what the mask keeps share one with a probability below 1e-12; sorting
     numbers is far faster than sorting rows.
     """
-    factors = np.random.default_rng(0).integers(0, 2**64, (2, ids.shape[1]), dtype=np.uint64)
-    kept = np.ones_like(ids, dtype=np.uint64) if mask is None else mask.astype(np.uint64)
-    prints: npt.NDArray[np.uint64] = (ids.astype(np.uint64) * kept) @ factors[0]
-    prints += kept @ factors[1]
+    factors = np.random.default_rng(0).integers(-(2**63), 2**63, (2, ids.shape[1]))
+    prints: npt.NDArray[np.int64]
+    if mask is None:
+        prints = np.einsum("ij,j->i", ids, factors[0])
+    else:  # unlike products of whole arrays, einsum needs no memory for the steps between
+        prints = np.einsum("ij,ij,j->i", ids, mask, factors[0])
+        prints += np.einsum("ij,j->i", mask, factors[1])
     return prints
 
 
@@ -356,9 +359,10 @@ def vocabulary_matches(
     stats: dict[str, Any] = {"embedding_rows": rows, "tokenizer_size": size}
     ids = evidence.input_ids
     if rows is not None and ids is not None:
-        outside = (ids < 0) | (ids >= rows)
-        stats["ids_outside"] = int(np.count_nonzero(outside))
-        if outside.any():
+        stats["ids_outside"] = 0
+        if ids.min() < 0 or ids.max() >= rows:
+            outside = (ids < 0) | (ids >= rows)
+            stats["ids_outside"] = int(np.count_nonzero(outside))
             worst = int(ids[outside].max())
             return _mismatch(
                 f"{stats['ids_outside']}/{ids.size} token ids outside the {rows:,} embeddings, "
@@ -372,7 +376,7 @@ def vocabulary_matches(
         if ids is None and not good:
             return _mismatch(problem, stats)
         undecided = "" if good else f"{problem}; no text at hand uses the others"
-    pads = _masked_ids(evidence)
+    pads = evidence.masked_ids
     if evidence.pad_token_id is not None and pads is not None and len(pads) == 1:
         # Several ids under the mask are no padding: that is for attention_mask_valid to report.
         stats |= {"pad_token_id": evidence.pad_token_id, "padded_with": int(pads[0])}
@@ -502,16 +506,6 @@ def _mismatch(problem: str, stats: dict[str, Any], fix: str = _RESIZE) -> Findin
     )
 
 
-def _masked_ids(evidence: Evidence) -> npt.NDArray[Any] | None:
-    """Return the different token ids at positions that the attention mask leaves out."""
-    ids, mask = evidence.input_ids, evidence.attention_mask
-    if ids is None or mask is None or ids.shape != mask.shape:
-        return None
-    left_out = ids[mask == 0]
-    # Nearly always they are one and the same, which needs no sorting.
-    return np.unique(np.append(left_out[:1], left_out[left_out != left_out[:1]]))
-
-
 @check(
     stage="tokens",
     needs=["attention_mask"],
@@ -557,7 +551,7 @@ def attention_mask_valid(evidence: Evidence, *, alpha: float = ALPHA) -> Finding
     changes = np.count_nonzero(mask[:, 1:] != mask[:, :-1], axis=1)
     holed = int(np.count_nonzero(changes > 1))
     stats["holed"] = holed
-    masked = _masked_ids(evidence)
+    masked = evidence.masked_ids
     if masked is not None and len(masked) > 1:
         real = int(np.count_nonzero(((mask == 0) & (ids != _padding_id(evidence))).any(axis=1)))
         as_segments = ", as by token_type_ids" if (mask[:, 0] == 0).all() else ""
@@ -633,7 +627,7 @@ def _padding_left_in(evidence: Evidence, kept: npt.NDArray[Any]) -> tuple[int, s
         if ends.any():
             return int(np.count_nonzero(ends)), f"they end in the pad id {pad}"
     tokens = evidence.kept_token_counts
-    if tokens is not None and mask.all() and len(np.unique(tokens)) > 1:
+    if tokens is not None and kept.min() == mask.shape[1] and len(np.unique(tokens)) > 1:
         shorter = int(np.count_nonzero(tokens < kept))
         return shorter, "the mask is all ones"
     return 0, ""
@@ -644,7 +638,7 @@ def _counted_otherwise(evidence: Evidence, kept: npt.NDArray[Any]) -> int:
 
     A difference that all have in common is how special tokens are counted.
     """
-    if evidence.kept_token_counts is None or evidence.attention_mask.all():
+    if evidence.kept_token_counts is None or kept.min() == evidence.attention_mask.shape[1]:
         return 0
     difference = evidence.kept_token_counts.astype(np.int64) - kept
     return int(np.count_nonzero(difference != difference[0]))
