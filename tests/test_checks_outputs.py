@@ -793,9 +793,7 @@ def test_accuracy_is_judged_by_its_exact_bounds(seed, limit, n):
     assert expected == finding.verdict
 
 
-@pytest.mark.parametrize(
-    "metric", ["balanced_accuracy", "f1_macro", "matthews_corrcoef", "neg_log_loss", "roc_auc_ovo"]
-)
+@pytest.mark.parametrize("metric", ["f1_macro", "neg_log_loss", "roc_auc_ovo"])
 def test_any_scorer_is_compared_with_its_bounds(metric):
     """A limit well below the value passes, one well above fails, one at the value is open."""
     run = trained(3, 0)

@@ -109,22 +109,24 @@ def test_less_evidence_makes_no_wrong_fact():
     wrong = {}
     for name, entry in INDEX.items():
         fields = load_bundle(name).fields()
-        for _ in range(2):
-            kept = {field: value for field, value in fields.items() if generator.random() < 0.6}
-            diagnosis = diagnose(Evidence(**kept))
-            for cause in diagnosis.causes:
-                if cause.certain and cause.code not in entry["causes"]:
-                    wrong[name, cause.code] = sorted(kept)
-            if not entry["causes"] and not entry["weak"] and diagnosis.verdict == "failed":
-                wrong[name, "healthy"] = sorted(kept)
+        kept = {field: value for field, value in fields.items() if generator.random() < 0.6}
+        diagnosis = diagnose(Evidence(**kept))
+        for cause in diagnosis.causes:
+            if cause.certain and cause.code not in entry["causes"]:
+                wrong[name, cause.code] = sorted(kept)
+        if not entry["causes"] and not entry["weak"] and diagnosis.verdict == "failed":
+            wrong[name, "healthy"] = sorted(kept)
     assert {} == wrong
 
 
 @with_zoo
 def test_more_evidence_takes_no_fact_back():
-    """What outputs, labels, tokens or history prove is still proved with more of them."""
+    """What outputs, labels, tokens or history prove is still proved with more of them.
+
+    Of every fourth recording: what ``python -m benchmarks.zoo score`` prints is of all.
+    """
     taken_back = {}
-    for name in INDEX:
+    for name in list(INDEX)[::4]:
         fields, facts = load_bundle(name).fields(), set()
         for amount, kept in AMOUNTS.items():
             evidence = Evidence(**{key: fields[key] for key in fields if key in kept})

@@ -181,7 +181,7 @@ def bertcheck_pipeline():
     )
 """
     )
-    results = [pytester.runpytest_subprocess("--bertcheck", "--bertcheck-cache") for _ in range(2)]
+    results = [pytester.runpytest("--bertcheck", "--bertcheck-cache") for _ in range(2)]
     first, second = (result.parseoutcomes() for result in results)
     assert first == second
     results[1].stdout.fnmatch_lines(["*observed in an earlier run*"])

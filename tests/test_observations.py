@@ -94,9 +94,10 @@ def test_the_workers_of_a_run_share_one_pass(pytester: pytest.Pytester, options:
         ),
         test_other="def test_other(bertcheck_evidence):\n    pass\n",
     )
-    for run in (1, 2):
-        assert 0 == pytester.runpytest_subprocess("--bertcheck", *options).ret
-        assert run == calls(pytester)
+    assert 0 == pytester.runpytest("--bertcheck", *options).ret
+    assert 1 == calls(pytester)
+    assert 0 == pytester.runpytest("--bertcheck").ret
+    assert 2 == calls(pytester)  # nothing of a run is left for the next
 
 
 TWO = {
@@ -138,7 +139,6 @@ def test_accuracy(bertcheck_evidence, request):
     ("fixture", "options"),
     [
         *((fixture, []) for fixture in TWO.values()),
-        (TWO["own-params"], ["-n2"]),
         (TWO["objects"], ["-n2", "--dist", "loadscope"]),
         (TWO["fixture-of-a-fixture"], ["-n2"]),
     ],
@@ -150,8 +150,7 @@ def test_two_pipelines_on_the_same_texts_are_never_confused(
     pytester.makeconftest(CONFTEST + MADE + fixture)
     names = [f"test_{letter}" for letter in "abcd"]
     pytester.makepyfile(**dict.fromkeys(names, OWN_TEST))
-    run = pytester.runpytest_subprocess if options else pytester.runpytest
-    result = run("--bertcheck", *options)
+    result = pytester.runpytest("--bertcheck", *options)
     failed = [line for line in result.outlines if line.startswith("FAILED")]
     assert [] == [line for line in failed if "test_accuracy" in line]
     assert 1 == result.ret
@@ -182,9 +181,7 @@ def test_accuracy(bertcheck_evidence, number):
         test_a=test.format(kind="healthy", expected=1.0),
         test_b=test.format(kind="collapsed", expected=0.5),
     )
-    for options in (["-n2"], ["-n2", "--dist", "loadfile"]):
-        result = pytester.runpytest_subprocess("--bertcheck", *options)
-        assert 0 == result.ret
+    assert 0 == pytester.runpytest("--bertcheck", "-n2", "--dist", "loadfile").ret
 
 
 def test_a_worker_that_dies_leaves_the_pass_to_the_others(pytester: pytest.Pytester) -> None:
@@ -207,7 +204,7 @@ def bertcheck_pipeline():
     return pipeline(dying)
 """
     )
-    result = pytester.runpytest_subprocess("--bertcheck", "-n2")
+    result = pytester.runpytest("--bertcheck", "-n2")
     assert 1 == result.ret
     outcomes = result.parseoutcomes()
     assert 1 == outcomes["failed"]
@@ -229,7 +226,7 @@ def bertcheck_pipeline():
     return pipeline(broken)
 """
     )
-    result = pytester.runpytest_subprocess("--bertcheck", "-n3")
+    result = pytester.runpytest("--bertcheck", "-n3")
     assert 4 == result.ret
     assert 1 == calls(pytester)
     result.stdout.fnmatch_lines(
@@ -251,7 +248,7 @@ def test_a_second_run_does_not_call_the_model(pytester, cached) -> None:
     assert 1 == calls(pytester)
     second.stdout.fnmatch_lines(["*pipeline: observed in an earlier run*--cache-clear*"])
     assert verdicts(first) == verdicts(second)
-    assert 0 == pytester.runpytest_subprocess(*CACHED, "-n2").ret
+    assert 0 == pytester.runpytest(*CACHED, "-n2").ret
     assert 1 == calls(pytester)
     cached("", "--cache-clear")
     assert 2 == calls(pytester)
@@ -435,7 +432,7 @@ def test_two_runs_at_once_observe_once(pytester: pytest.Pytester) -> None:
 def test_the_cache_needs_that_of_pytest(pytester: pytest.Pytester) -> None:
     """Without pytest's cache the option is misuse, and says why."""
     pytester.makeconftest(CONFTEST + FIXTURE.format(""))
-    result = pytester.runpytest_subprocess(*CACHED, "-p", "no:cacheprovider")
+    result = pytester.runpytest(*CACHED, "-p", "no:cacheprovider")
     assert 4 == result.ret
     result.stderr.fnmatch_lines(["*--bertcheck-cache: expected pytest's cache*no:cacheprovider*"])
 

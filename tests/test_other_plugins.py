@@ -80,7 +80,7 @@ def test_verdicts_under_settings_of_pytest(
     if "ini_options" not in settings and not hasattr(pytest, "Subtests"):
         pytest.skip("needs pytest 9")
     (pytester.path / "pyproject.toml").write_text(settings)
-    assert 1 == run(pytester, "--bertcheck-evidence=collapsed.npz")
-    assert 0 == run(pytester, "--bertcheck-evidence=healthy.npz")
+    assert 1 == pytester.runpytest("--bertcheck-evidence=collapsed.npz").ret
+    assert 0 == pytester.runpytest("--bertcheck-evidence=healthy.npz").ret
     own_test(pytester)
-    assert 0 == run(pytester)
+    assert 0 == pytester.runpytest().ret

@@ -68,11 +68,10 @@ def test_evidence_file_outside_the_root_has_node_ids(
     assert check_ids(elsewhere.as_posix()) == collected(result)
 
 
-@pytest.mark.parametrize("options", [[], ["-n2"]], ids=["plain", "n2"])
-def test_fixture_in_conftest_is_checked(pytester: pytest.Pytester, options: list[str]) -> None:
+def test_fixture_in_conftest_is_checked(pytester: pytest.Pytester) -> None:
     """A fixture bertcheck_pipeline is all that ``pytest --bertcheck`` needs."""
     pytester.makeconftest(FIXTURE)
-    result = pytester.runpytest_subprocess("--bertcheck", *options)
+    result = pytester.runpytest("--bertcheck")
     assert 0 == result.ret
     result.stdout.fnmatch_lines(["verdict: passed"])
 
@@ -98,7 +97,7 @@ def test_factory_in_the_settings_is_checked(pytester: pytest.Pytester, file: str
     """``pipeline = "package.module:factory"`` is imported from the project and checked."""
     pytester.makepyfile(newsroom=PIPELINE)
     pytester.path.joinpath(file).write_text('[tool.bertcheck]\npipeline = "newsroom:pipeline"\n')
-    result = pytester.runpytest_subprocess("--bertcheck", "-v")
+    result = pytester.runpytest("--bertcheck", "-v")
     assert 0 == result.ret
     result.stdout.fnmatch_lines([f"{file}::outputs::not_collapsed PASSED*"])
 
@@ -209,32 +208,19 @@ def test_failure_has_a_first_line_and_no_traceback(
 
 
 @pytest.mark.parametrize("options", [[], ["-n2"]], ids=["plain", "n2"])
-def test_first_line_reaches_the_short_summary_and_junit(
+def test_a_failure_reaches_junit_the_short_summary_and_a_section(
     pytester: pytest.Pytester, bundles: Path, options: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Short summary and JUnit begin with the verdict and its numbers, not with a class name."""
+    """JUnit and short summary begin with verdict and numbers; the section is printed once.
+
+    It has label counts, the confusion matrix and the cause.
+    """
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("CI", "true")
-    result = pytester.runpytest_subprocess(
+    result = pytester.runpytest(
         "--bertcheck-evidence=collapsed.npz", "--junitxml=junit.xml", *options
     )
     start = "collapsed: 300/300 predictions are 'ham'"
-    result.stdout.fnmatch_lines([f"FAILED collapsed.npz::outputs::not_collapsed - {start}*"])
-    cases = ElementTree.parse(pytester.path / "junit.xml").iter("testcase")
-    case = next(case for case in cases if case.get("name") == "not_collapsed")
-    failure = case.find("failure")
-    assert failure is not None
-    assert start == (failure.get("message") or "")[: len(start)]
-    properties = {item.get("name"): item.get("value") for item in case.iter("property")}
-    assert "failed" == properties["bertcheck_verdict"]
-
-
-@pytest.mark.parametrize("options", [[], ["-n2"]], ids=["plain", "n2"])
-def test_terminal_section_shows_counts_confusion_and_diagnosis(
-    pytester: pytest.Pytester, bundles: Path, options: list[str]
-) -> None:
-    """The section, printed once, has label counts, the confusion matrix and the cause."""
-    result = pytester.runpytest_subprocess("--bertcheck-evidence=collapsed.npz", *options)
     result.stdout.fnmatch_lines(
         [
             "*= bertcheck =*",
@@ -244,9 +230,17 @@ def test_terminal_section_shows_counts_confusion_and_diagnosis(
             "failed:",
             "  outputs::not_collapsed  collapsed: *",
             "cause: *",
+            f"FAILED collapsed.npz::outputs::not_collapsed - {start}*",
         ]
     )
     assert 1 == result.stdout.str().count("verdict: ")
+    cases = ElementTree.parse(pytester.path / "junit.xml").iter("testcase")
+    case = next(case for case in cases if case.get("name") == "not_collapsed")
+    failure = case.find("failure")
+    assert failure is not None
+    assert start == (failure.get("message") or "")[: len(start)]
+    properties = {item.get("name"): item.get("value") for item in case.iter("property")}
+    assert "failed" == properties["bertcheck_verdict"]
 
 
 def test_nothing_is_shown_without_the_flag(pytester: pytest.Pytester) -> None:

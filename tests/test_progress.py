@@ -53,7 +53,7 @@ def output_of_terminal(command: list[str], env: dict[str, str]) -> tuple[int, st
     return process.wait(), written.decode()
 
 
-def run(pytester: pytest.Pytester, *options: str, pause: float = 0.7, **env: str) -> str:
+def run(pytester: pytest.Pytester, *options: str, pause: float = 0.5, **env: str) -> str:
     """Return what a healthy run writes to a terminal."""
     pytester.makeconftest(CONFTEST.format(pause=pause))
     outside = {

@@ -88,14 +88,14 @@ def test_every_python_block_of_the_readme_is_a_file() -> None:
 def test_quick_start_a_runs(pytester: pytest.Pytester, files: Path) -> None:
     """The assertions of the README pass on a classifier that works."""
     pytester.syspathinsert(files)
-    result = pytester.runpytest_subprocess("test_classifier.py", "-W", "error")
+    result = pytester.runpytest("test_classifier.py", "-W", "error")
     result.assert_outcomes(passed=1)
 
 
 def test_the_property_test_runs(pytester: pytest.Pytester, files: Path) -> None:
     """The property test of the README passes on class weights that are right."""
     pytester.syspathinsert(files)
-    result = pytester.runpytest_subprocess("test_class_weights.py", "-W", "error")
+    result = pytester.runpytest("test_class_weights.py", "-W", "error")
     result.assert_outcomes(passed=1)
 
 
@@ -104,7 +104,7 @@ def test_quick_start_b_runs(pytester: pytest.Pytester, files: Path) -> None:
     assert 0 == pytester.runpython(files / "record.py").ret
     for name in ("conftest.py", "test_class_weights.py"):
         (files / name).unlink()
-    result = pytester.runpytest_subprocess("--bertcheck", "--bertcheck-evidence=run.npz")
+    result = pytester.runpytest("--bertcheck", "--bertcheck-evidence=run.npz")
     assert 0 == result.ret
     result.stdout.fnmatch_lines(["verdict: passed"])
 
@@ -112,7 +112,7 @@ def test_quick_start_b_runs(pytester: pytest.Pytester, files: Path) -> None:
 def test_quick_start_c_runs(pytester: pytest.Pytester, files: Path) -> None:
     """The pipeline that the README hands over is checked and passes."""
     pytester.syspathinsert(files)
-    result = pytester.runpytest_subprocess("--bertcheck")
+    result = pytester.runpytest("--bertcheck")
     assert 0 == result.ret
     result.stdout.fnmatch_lines(["verdict: passed"])
 
@@ -122,9 +122,7 @@ def test_the_recorded_bundles_show_what_they_are_for(
     pytester: pytest.Pytester, bundle: str, exit_code: int
 ) -> None:
     """Of the two bundles of the example the healthy one passes and the collapsed one fails."""
-    result = pytester.runpytest_subprocess(
-        "--bertcheck", f"--bertcheck-evidence={BUNDLES / bundle}.npz"
-    )
+    result = pytester.runpytest("--bertcheck", f"--bertcheck-evidence={BUNDLES / bundle}.npz")
     assert exit_code == result.ret
 
 

@@ -40,7 +40,7 @@ def test_every_report_is_written_once(
 ) -> None:
     """One run writes all reports, each valid and about one pipeline, and stays red."""
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(pytester.path / "summary.md"))
-    result = pytester.runpytest_subprocess("--bertcheck-evidence=collapsed.npz", *REPORTS, *options)
+    result = pytester.runpytest("--bertcheck-evidence=collapsed.npz", *REPORTS, *options)
     assert 1 == result.ret
     text = (bundles / FILES[0]).read_text(encoding="ascii")
     report = json.loads(text)
@@ -74,9 +74,7 @@ def test_report_that_cannot_be_written_is_never_green(
 ) -> None:
     """A healthy run whose report cannot be written exits with 4 and says which and why."""
     (bundles / "folder").mkdir()
-    result = pytester.runpytest_subprocess(
-        "--bertcheck-evidence=healthy.npz", f"--bertcheck-{option}=folder"
-    )
+    result = pytester.runpytest("--bertcheck-evidence=healthy.npz", f"--bertcheck-{option}=folder")
     assert 4 == result.ret
     result.stdout.fnmatch_lines([f"--bertcheck-{option}: not written: IsADirectoryError*"])
     assert [] == list((bundles / "folder").iterdir())
@@ -87,7 +85,7 @@ def test_annotation_of_github_is_the_first_line(
 ) -> None:
     """What pytest-github-actions-annotate-failures shows of a failure has our first line."""
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    result = pytester.runpytest_subprocess("--bertcheck-evidence=collapsed.npz")
+    result = pytester.runpytest("--bertcheck-evidence=collapsed.npz")
     lines = result.outlines + result.errlines
     annotations = [line for line in lines if line.startswith("::error")]
     assert any("collapsed: 300/300 predictions are 'ham'" in line for line in annotations)

@@ -65,7 +65,7 @@ def test_bad_options_are_usage_errors(
         path = pytester.path / name
         path.parent.mkdir(exist_ok=True)
         write(path)
-    result = pytester.runpytest_subprocess(*options)
+    result = pytester.runpytest(*options)
     assert 4 == result.ret
     assert message in " ".join((result.stdout.str() + result.stderr.str()).split())
 
@@ -96,7 +96,7 @@ def test_bad_settings_are_usage_errors(
         + "\ndef nothing():\n    pass\n"
     )
     pytester.path.joinpath("bertcheck.toml").write_text(content)
-    result = pytester.runpytest_subprocess("--bertcheck")
+    result = pytester.runpytest("--bertcheck")
     assert 4 == result.ret
     assert message in " ".join((result.stdout.str() + result.stderr.str()).split())
 
@@ -128,6 +128,6 @@ def test_pipelines_that_no_classifier_is_are_usage_errors(
         f"{PIPELINE}\n@pytest.fixture(scope='session')\ndef bertcheck_pipeline():\n"
         f"    return {made}\n"
     )
-    result = pytester.runpytest_subprocess("--bertcheck")
+    result = pytester.runpytest("--bertcheck")
     assert 4 == result.ret
     assert message in " ".join(result.stdout.str().split())
