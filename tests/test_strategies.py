@@ -180,7 +180,7 @@ def test_collapsed_outputs_are_collapsed(kind):
     """Each kind of collapse is what it says, on an evaluation set with every label."""
 
     @given(evidence=collapsed_outputs([kind]))
-    @settings(deadline=None, max_examples=500)
+    @settings(deadline=None, max_examples=200)
     def holds(evidence):
         counts = np.bincount(evidence.y_pred, minlength=evidence.num_labels)
         assert np.bincount(evidence.y_true).min() > 0
@@ -301,7 +301,7 @@ def test_faults_are_causes_and_can_be_drawn(fault):
 
 
 @given(data=st.data())
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 def test_labels_keep_within_their_bounds(data):
     """Any bounds that can be met are met, those of the share exactly."""
     labels = sorted(data.draw(st.lists(st.integers(2, 8), min_size=2, max_size=2)))

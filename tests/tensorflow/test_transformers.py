@@ -188,7 +188,7 @@ def test_zero_code_run_on_folder_and_file(
         rows = [line.split(",") for line in data.read_text().splitlines()[1:]]
         data = pytester.path / "mails.jsonl"
         data.write_text("\n".join(json.dumps({"text": t, "label": n}) for t, n in rows))
-    result = pytester.runpytest_subprocess(
+    result = pytester.runpytest(
         "--bertcheck", f"--bertcheck-model={model_folder}", f"--bertcheck-data={data.name}", "-v"
     )
     assert 0 == result.ret
@@ -201,7 +201,7 @@ def test_zero_code_run_fails_a_random_head(
     """A folder whose head is missing fails the run and names the weights."""
     headless(model_folder, tokenizer, pytester.path / "base")
     write_csv(pytester.path / "mails.csv")
-    result = pytester.runpytest_subprocess(
+    result = pytester.runpytest(
         "--bertcheck", "--bertcheck-model=base", "--bertcheck-data=mails.csv"
     )
     assert 1 == result.ret
@@ -224,7 +224,7 @@ def test_bad_data_is_a_usage_error(
 ) -> None:
     """A data file that cannot be used exits with 4 and says what was expected."""
     (pytester.path / name).write_text(content)
-    result = pytester.runpytest_subprocess(
+    result = pytester.runpytest(
         "--bertcheck", f"--bertcheck-model={model_folder}", f"--bertcheck-data={name}"
     )
     assert 4 == result.ret
@@ -243,7 +243,7 @@ def test_folder_without_a_model_is_a_usage_error(pytester: pytest.Pytester) -> N
     """A folder without config.json exits with 4 and says so."""
     pytester.mkdir("empty")
     write_csv(pytester.path / "mails.csv")
-    result = pytester.runpytest_subprocess(
+    result = pytester.runpytest(
         "--bertcheck", "--bertcheck-model=empty", "--bertcheck-data=mails.csv"
     )
     assert 4 == result.ret
@@ -258,7 +258,7 @@ def test_a_folder_with_broken_weights_is_a_usage_error(
     for path in folder.glob("tf_model.h5"):
         path.write_bytes(path.read_bytes()[:1000])
     write_csv(pytester.path / "mails.csv")
-    result = pytester.runpytest_subprocess(
+    result = pytester.runpytest(
         "--bertcheck", "--bertcheck-model=broken", "--bertcheck-data=mails.csv"
     )
     assert 4 == result.ret

@@ -123,7 +123,7 @@ def test_zero_code_run_needs_no_tensorflow(pytester: pytest.Pytester, model_fold
         writer = csv.writer(file)
         writer.writerow(["text", "label"])
         writer.writerows((text, NAMES[y]) for text, y in zip(TEXTS, Y_TRUE, strict=True))
-    result = pytester.runpytest_subprocess(
+    result = pytester.runpytest(
         "--bertcheck", f"--bertcheck-model={model_folder}", "--bertcheck-data=mails.csv", "-v"
     )
     assert find_spec("tensorflow") is None
