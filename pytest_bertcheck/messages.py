@@ -18,6 +18,7 @@ __all__ = [
     "DOCS",
     "FIRST_LINE_LIMIT",
     "MAX_ROWS",
+    "above",
     "cause_lines",
     "count",
     "doubt",
@@ -85,6 +86,18 @@ def share(part: int, whole: int) -> str:
 def probability(p_value: float) -> str:
     """Return a p-value for people: ``p < 1e-12``, ``p = 3e-05``, ``p = 0.04``."""
     return "p < 1e-12" if p_value < 1e-12 else f"p = {p_value:.1g}"
+
+
+def above(p_value: float, limit: float) -> str:
+    """Return ``p = 0.004 > 0.001``, with as many digits as show that it is larger.
+
+    Examples
+    --------
+    >>> above(4.13e-5, 3.79e-5)
+    'p = 4.1e-05 > 3.8e-05'
+    """
+    digits = next((d for d in range(1, 17) if f"{p_value:.{d}g}" != f"{limit:.{d}g}"), 17)
+    return f"p = {p_value:.{digits}g} > {limit:.{digits}g}"
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

@@ -14,6 +14,7 @@ from pytest_bertcheck import Cause, Evidence, Finding, Verdict, diagnose
 from pytest_bertcheck.findings import CAUSES
 from pytest_bertcheck.messages import (
     FIRST_LINE_LIMIT,
+    above,
     cause_lines,
     count,
     first_line,
@@ -115,6 +116,16 @@ def test_share_examples(part, whole, expected):
 def test_probability(p_value, expected):
     """p-values have one digit, and none pretends to be zero."""
     assert expected == probability(p_value)
+
+
+@given(limit=st.floats(1e-12, 1), p_value=st.floats(1e-12, 1))
+@example(limit=3.8e-05, p_value=4.1e-05)
+@example(limit=0.5, p_value=float(np.nextafter(0.5, 1)))
+def test_above(limit, p_value):
+    """Of a p-value above a limit, the two numbers that are shown are in that order."""
+    assume(p_value > limit)
+    shown, limit_shown = above(p_value, limit).removeprefix("p = ").split(" > ")
+    assert float(shown) > float(limit_shown)
 
 
 @pytest.mark.parametrize(

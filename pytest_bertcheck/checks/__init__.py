@@ -18,7 +18,7 @@ from typing import Any
 from .. import statistics
 from ..evidence import Evidence
 from ..findings import CAUSES, STAGES, Finding, Verdict
-from ..messages import FIRST_LINE_LIMIT, probability, safe
+from ..messages import FIRST_LINE_LIMIT, above, probability, safe
 
 __all__ = [
     "ALPHA",
@@ -314,9 +314,9 @@ def run_checks(
     for index, weight, is_rejected in zip(tested, weights, rejected, strict=True):
         finding = findings[index]
         if finding.verdict is Verdict.FAILED and not is_rejected:
-            p_value = probability(finding.p_value or 0.0)
-            seen = finding.summary.removesuffix(f", {p_value}")
-            among = f"; {p_value} > {alpha * weight / left:.1g} in {len(tested)} tests"
+            p_value, limit = finding.p_value or 0.0, alpha * weight / left
+            seen = finding.summary.removesuffix(f", {probability(p_value)}")
+            among = f"; {above(p_value, limit)} in {len(tested)} tests"
             findings[index] = dataclasses.replace(
                 finding,
                 verdict=Verdict.INCONCLUSIVE,
