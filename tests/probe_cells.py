@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import functools
 
+import pytest
+
+from pytest_bertcheck import probes
 from pytest_bertcheck.diagnosis import diagnose
 from pytest_bertcheck.probes import PROBES
 
@@ -39,7 +42,22 @@ def observed(pipeline):
 
 def judged(pipeline, probe):
     """Return the verdict on what a probe finds of a pipeline, and the summary, for a failure."""
-    evidence, findings = observed(pipeline)
+    return _verdict(*observed(pipeline), probe)
+
+
+ALWAYS = ("predicted", "decoded", "encoded", "in_lower_case", "repeated")
+"""Probes that others are compared with."""
+
+
+def judged_alone(pipeline, probe):
+    """As :func:`judged`, without the probes that have nothing to do with it, which take long."""
+    needed = tuple(one for one in PROBES if one.function.__name__ in (*ALWAYS, probe))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(probes, "PROBES", needed)
+        return _verdict(*observed.__wrapped__(pipeline), probe)
+
+
+def _verdict(evidence, findings, probe):
     finding = findings[JUDGES[probe]]
     failures = None if evidence.failed_probes is None else evidence.failed_probes.tolist()
     return finding.verdict.value, finding.summary, failures

@@ -963,10 +963,10 @@ def test_a_reference_of_evaluation_rows_finds_noise_in_few_training_rows(num_lab
     assert "failed" == run_check("labels_as_predictable", evidence).verdict
 
 
-@pytest.mark.parametrize("rare", [0.05, 0.1, 0.2])
+@pytest.mark.parametrize("rare", [0.05, 0.2])
 def test_imbalance_that_the_evaluation_set_has_not_is_no_noise(rare):
     """Rare in training, frequent in evaluation: the reference is compared in training's balance."""
-    for seed in range(10):
+    for seed in range(6):
         generator = np.random.default_rng(seed)
         y_train = (generator.random(400) < rare).astype(int)
         y_true = generator.integers(0, 2, 400)

@@ -45,7 +45,7 @@ from pytest_bertcheck.probes import (
 )
 
 from .mails import FILLER, NAMES, WORDS, texts_and_labels
-from .probe_cells import JUDGES, judged
+from .probe_cells import JUDGES, judged, judged_alone
 
 TEXTS, Y_TRUE = texts_and_labels(150, seed=1)
 TRAIN_TEXTS, Y_TRAIN = texts_and_labels(240, seed=2)
@@ -173,7 +173,7 @@ def test_a_healthy_model_passes_the_probe(probe) -> None:
 @pytest.mark.parametrize("probe", CELLS)
 def test_the_probe_shows_its_fault(probe) -> None:
     """What the probe finds of a classifier with the fault that it is for is a failure."""
-    verdict, summary, failures = judged(cells()[probe][1], probe)
+    verdict, summary, failures = judged_alone(cells()[probe][1], probe)
     assert ("failed", None) == (verdict, failures), summary
 
 

@@ -42,7 +42,7 @@ DEFAULTS = {name: getattr(strategies, name) for name in strategies.__all__ if na
 """Every strategy by name; all of them draw without any argument."""
 
 every_example = settings(deadline=None, max_examples=2000)
-some_examples = settings(deadline=None, max_examples=100)
+some_examples = settings(deadline=None, max_examples=40)
 
 
 def minimal(strategy, condition=lambda value: True):

@@ -13,7 +13,7 @@ from pytest_bertcheck import Pipeline
 from pytest_bertcheck.experiments import overfit
 from pytest_bertcheck.probes import REFERENCE_LEARNING_RATE
 from tests.mails import FILLER, NAMES, texts_and_labels
-from tests.probe_cells import JUDGES, judged
+from tests.probe_cells import JUDGES, judged, judged_alone
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
@@ -106,7 +106,7 @@ def test_a_healthy_model_passes_the_probe(cells, probe) -> None:
 @pytest.mark.parametrize("probe", JUDGES)
 def test_the_probe_shows_its_fault(cells, probe) -> None:
     """What the probe finds of a model with the fault that it is for is judged to be a failure."""
-    verdict, summary, failures = judged(cells[probe][1], probe)
+    verdict, summary, failures = judged_alone(cells[probe][1], probe)
     assert ("failed", None) == (verdict, failures), summary
 
 
