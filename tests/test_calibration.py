@@ -41,8 +41,8 @@ CHECKS = [*(check.name for check in all_checks()), SUITE]
 
 @pytest.fixture(scope="module", params=[0.05, 0.001])
 def outcomes(request):
-    """Verdicts on 250 healthy sessions; what holds at one level may not in a test's far tail."""
-    return simulate(250, alpha=request.param, seed=1)
+    """Verdicts on 150 healthy sessions; what holds at one level may not in a test's far tail."""
+    return simulate(150, alpha=request.param, seed=1)
 
 
 # Healthy sessions
@@ -223,7 +223,7 @@ def test_the_worst_cell_is_no_worse_than_chance_says():
 
 def test_the_outcome_does_not_depend_on_the_processes():
     """Two processes come to the verdicts of one."""
-    alone, shared = (simulate(120, seed=2, processes=number) for number in (1, 2))
+    alone, shared = (simulate(40, seed=2, processes=number) for number in (1, 2))
     np.testing.assert_array_equal(alone.verdicts, shared.verdicts)
     np.testing.assert_array_equal(alone.where, shared.where)
     assert alone.summaries == shared.summaries

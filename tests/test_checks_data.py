@@ -512,34 +512,34 @@ def test_a_rare_label_that_is_never_answered_is_informative():
 
 @pytest.mark.simulation
 def test_labels_dealt_at_random_pass_no_more_often_than_stated():
-    """Over 200 cross-validations on shuffled labels, at most 1 % tell something at alpha .01."""
+    """Over 100 cross-validations on shuffled labels, at most 1 % tell something at alpha .01."""
     generator = np.random.default_rng(6)
     passed = 0
-    for _ in range(200):
+    for _ in range(100):
         num_labels = int(generator.choice([2, 3, 5]))
         labels = np.resize(np.arange(num_labels), int(generator.integers(40, 150)))
         texts = write_texts(generator.permutation(labels), generator, words=6)
         evidence = Evidence(**out_of_fold_fields(texts, generator.permutation(labels)))
         passed += run_check("labels_informative", evidence, alpha=0.01).verdict == "passed"
-    assert statistics.clopper_pearson(passed, 200, 0.001)[0] <= 0.01
+    assert statistics.clopper_pearson(passed, 100, 0.001)[0] <= 0.01
 
 
 @pytest.mark.simulation
 @pytest.mark.parametrize("rate", [0.7, 0.9])
 def test_the_hits_of_a_cross_validation_vary_no_more_than_a_binomial(rate):
-    """Over 200 data sets of which a known share can be learnt, at most 5 % fall short of it.
+    """Over 100 data sets of which a known share can be learnt, at most 5 % fall short of it.
 
     This is the error rate of a failure for want of skill, at the very limit.
     """
     generator = np.random.default_rng(int(100 * rate))
     short = 0
-    for _ in range(200):
+    for _ in range(100):
         shown = generator.integers(0, 2, int(generator.integers(100, 300)))
         labels = np.where(generator.random(len(shown)) < rate, shown, 1 - shown)
         answers, _ = cross_validated([f"{NAMES[label]} text" for label in shown], labels, 2)
         hits = int((answers == labels).sum())
         short += statistics.binomial_at_most(hits, len(labels), rate) <= 0.05
-    assert statistics.clopper_pearson(short, 200, 0.001)[0] <= 0.05
+    assert statistics.clopper_pearson(short, 100, 0.001)[0] <= 0.05
 
 
 # The order of the rows
@@ -688,19 +688,19 @@ def test_rows_fed_in_label_order_show_in_the_training_loss(num_labels, m):
 @pytest.mark.simulation
 @pytest.mark.parametrize("running", [False, True], ids=["each batch", "a running mean"])
 def test_rows_stored_in_label_order_and_shuffled_show_nothing_in_the_loss(running):
-    """Shuffled anew in each epoch, the loss raw or a mean of it so far: at most 5 % of 120 jump.
+    """Shuffled anew in each epoch, the loss raw or a mean of it so far: at most 5 % of 50 jump.
 
     A running mean begins anew where the last label meets the first: that change does not count.
     """
     jumped = 0
-    for seed in range(120):
+    for seed in range(50):
         generator = np.random.default_rng(seed)
         run = stored_sorted(trained(2 + seed % 3, seed % 5, n=300, m=320))
         orders = [generator.permutation(320) for _ in range(4)]
         evidence = losses_of(run, orders, running=running)
         finding = run_check("training_data_shuffled", evidence, alpha=0.05)
         jumped += finding.signs.get("loss-jumps-with-labels", False)
-    assert statistics.clopper_pearson(jumped, 120, 0.001)[0] <= 0.05
+    assert statistics.clopper_pearson(jumped, 50, 0.001)[0] <= 0.05
 
 
 @pytest.mark.parametrize(

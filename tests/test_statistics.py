@@ -137,16 +137,16 @@ def test_rates_above_each_other_are_apart_in_their_intervals(one, other, margin,
 @pytest.mark.simulation
 @pytest.mark.parametrize("rate", [0.02, 0.2, 0.5])
 def test_rates_at_the_limit_are_found_above_no_more_often_than_allowed(rate):
-    """Over 1000 pairs of samples at exactly the limit, at most 5 % are found above it."""
+    """Over 400 pairs of samples at exactly the limit, at most 5 % are found above it."""
     generator = np.random.default_rng(int(100 * rate))
     found = 0
-    for _ in range(1000):
+    for _ in range(400):
         one, other = (int(generator.integers(20, 500)) for _ in range(2))
         successes = int(generator.binomial(one, rate + 0.1))
         others = int(generator.binomial(other, rate))
         p_value = statistics.rate_above(successes, one, others, other, margin=0.1)
         found += p_value <= 0.05
-    assert statistics.clopper_pearson(found, 1000, 0.001)[0] <= 0.05
+    assert statistics.clopper_pearson(found, 400, 0.001)[0] <= 0.05
 
 
 @pytest.mark.simulation

@@ -41,7 +41,7 @@ from pytest_bertcheck.strategies import (
 DEFAULTS = {name: getattr(strategies, name) for name in strategies.__all__ if name[0].islower()}
 """Every strategy by name; all of them draw without any argument."""
 
-every_example = settings(deadline=None, max_examples=2000)
+every_example = settings(deadline=None, max_examples=700)
 some_examples = settings(deadline=None, max_examples=40)
 
 

@@ -29,7 +29,7 @@ from pytest_bertcheck.strategies import (
 )
 
 pytestmark = pytest.mark.simulation
-some_examples = settings(deadline=None, max_examples=25)
+some_examples = settings(deadline=None, max_examples=15)
 ENOUGH = 150
 """Examples with which every check that can tell a fault has the data to."""
 
@@ -115,7 +115,7 @@ def test_the_flaw_of_a_mapping_is_found(flaw):
     cause = "label-mapping-swapped" if flaw == "other order" else "label-names-missing"
 
     @given(mapping=inconsistent_label_mappings(flaws=[flaw]))
-    @settings(deadline=None, max_examples=60)
+    @settings(deadline=None, max_examples=30)
     def holds(mapping):
         evidence = Evidence(
             label_names=mapping.id2label,
@@ -174,7 +174,7 @@ def test_mistakes_of_decoding_are_found(mistake):
 
 
 @given(fault=decoding_faults())
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 def test_no_mistake_is_taken_for_another(fault):
     """On however few rows, no cause but that of the mistake is named for certain."""
     evidence = Evidence(y_true=fault.y_true, logits=fault.logits, y_pred=fault.y_pred)
