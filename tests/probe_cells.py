@@ -33,16 +33,18 @@ JUDGES = {
 assert list(JUDGES) == [probe.function.__name__ for probe in PROBES]
 
 
-@functools.lru_cache(maxsize=2)
 def observed(pipeline):
-    """Return the evidence and the findings of a pipeline; most probes share the healthy one."""
+    """Return the evidence and the findings of a pipeline."""
     evidence = pipeline.observe()
     return evidence, {finding.check: finding for finding in diagnose(evidence).findings}
 
 
+observed_once = functools.lru_cache(maxsize=2)(observed)  # most probes share the healthy one
+
+
 def judged(pipeline, probe):
     """Return the verdict on what a probe finds of a pipeline, and the summary, for a failure."""
-    return _verdict(*observed(pipeline), probe)
+    return _verdict(*observed_once(pipeline), probe)
 
 
 ALWAYS = ("predicted", "decoded", "encoded", "in_lower_case", "repeated")
@@ -54,7 +56,7 @@ def judged_alone(pipeline, probe):
     needed = tuple(one for one in PROBES if one.function.__name__ in (*ALWAYS, probe))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(probes, "PROBES", needed)
-        return _verdict(*observed.__wrapped__(pipeline), probe)
+        return _verdict(*observed(pipeline), probe)
 
 
 def _verdict(evidence, findings, probe):

@@ -82,6 +82,7 @@ def test_workers_compare_with_one_baseline_and_write_it_once(runs: pytest.Pytest
     updated = check(runs, "good", "--bertcheck-update", "-n2")
     assert 0 == updated.ret
     assert 1 == updated.outlines.count("gates: 1 -> 2")
+    assert 1 == check(runs, "worse", "-n2").ret
     other = check(runs, "other", "-n2")
     assert 4 == other.ret
     assert "of its 300 examples 0 are among the 300 of now" in other.stdout.str()

@@ -181,7 +181,8 @@ def test_accuracy(bertcheck_evidence, number):
         test_a=test.format(kind="healthy", expected=1.0),
         test_b=test.format(kind="collapsed", expected=0.5),
     )
-    assert 0 == pytester.runpytest("--bertcheck", "-n2", "--dist", "loadfile").ret
+    for options in (["-n2"], ["-n2", "--dist", "loadfile"]):
+        assert 0 == pytester.runpytest("--bertcheck", *options).ret
 
 
 def test_a_worker_that_dies_leaves_the_pass_to_the_others(pytester: pytest.Pytester) -> None:

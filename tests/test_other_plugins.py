@@ -40,7 +40,11 @@ SETTINGS = {
 
 def run(pytester: pytest.Pytester, *options: str) -> int:
     """Run pytest in a process of its own; return its exit code, if nothing broke within it."""
-    result = pytester.runpytest_subprocess(*options)
+    return exit_code(pytester.runpytest_subprocess(*options))
+
+
+def exit_code(result: pytest.RunResult) -> int:
+    """Return the exit code of a run, if nothing broke within it."""
     assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
     return int(result.ret)
 
@@ -80,7 +84,7 @@ def test_verdicts_under_settings_of_pytest(
     if "ini_options" not in settings and not hasattr(pytest, "Subtests"):
         pytest.skip("needs pytest 9")
     (pytester.path / "pyproject.toml").write_text(settings)
-    assert 1 == pytester.runpytest("--bertcheck-evidence=collapsed.npz").ret
-    assert 0 == pytester.runpytest("--bertcheck-evidence=healthy.npz").ret
+    assert 1 == exit_code(pytester.runpytest("--bertcheck-evidence=collapsed.npz"))
+    assert 0 == exit_code(pytester.runpytest("--bertcheck-evidence=healthy.npz"))
     own_test(pytester)
-    assert 0 == pytester.runpytest().ret
+    assert 0 == exit_code(pytester.runpytest())

@@ -68,7 +68,7 @@ def run(pytester: pytest.Pytester, *options: str, pause: float = 0.5, **env: str
     return written
 
 
-@pytest.mark.parametrize("options", [[], ["-s"]])
+@pytest.mark.parametrize("options", [[], ["-s"], ["--capture=sys"]])
 def test_a_terminal_shows_the_bar(pytester: pytest.Pytester, options: list[str]) -> None:
     """What takes more than two seconds shows how far it is, and leaves nothing behind."""
     written = run(pytester, *options)
@@ -82,10 +82,11 @@ def test_a_terminal_shows_the_bar(pytester: pytest.Pytester, options: list[str])
     [
         (["-q"], {}),
         ([], {"CI": "true"}),
+        ([], {"BUILD_NUMBER": "7"}),
         (["-n2"], {}),
         (["-p", "no:terminal"], {}),
     ],
-    ids=["quiet", "ci", "workers", "no-terminal"],
+    ids=["quiet", "ci", "build", "workers", "no-terminal"],
 )
 def test_no_byte_elsewhere(
     pytester: pytest.Pytester, options: list[str], env: dict[str, str]
